@@ -10,6 +10,8 @@ struct Real {
 
   // NOLINTNEXTLINE(google-explicit-constructor): implicit, so that a literal will do.
   consteval Real(double value) : bits(std::bit_cast<std::uint64_t>(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor): `Rotate<20>`; an integer does not convert to double here.
+  consteval Real(int value) : Real(static_cast<double>(value)) {}
   [[nodiscard]] constexpr double value() const { return std::bit_cast<double>(bits); }
 };
 
