@@ -1,0 +1,168 @@
+#include <cxrnet/io/atomic_file.hpp>
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+#include "catch.hpp"
+#include "temp_folder.hpp"
+
+namespace fs = std::filesystem;
+using cxrnet::test::TempFolder;
+
+namespace {
+
+std::string read_text(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::size_t entries(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+template <class Action>
+std::string message_of(Action action) {
+  try {
+    action();
+  } catch (const cxrnet::FileError& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+// Limits the size of files this process can write, as a full disk would; restored at the end.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &now);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("write_atomically writes, replaces and leaves nothing beside", "[io]") {
+  const TempFolder temp;
+  const fs::path file = temp.path() / "a.txt";
+  cxrnet::write_atomically(file, "one");
+  CHECK(read_text(file) == "one");
+  cxrnet::write_atomically(file, std::string("two, longer\0!", 13));
+  CHECK(read_text(file) == std::string("two, longer\0!", 13));
+  cxrnet::write_atomically(file, "");
+  CHECK(read_text(file).empty());
+  CHECK(entries(temp.path()) == 1);
+}
+
+TEST_CASE("an AtomicFile not committed leaves the old file and no temporary", "[io]") {
+  const TempFolder temp;
+  const fs::path file = temp.path() / "a.txt";
+  cxrnet::write_atomically(file, "old");
+  {
+    cxrnet::AtomicFile atomic(file);
+    CHECK(atomic.temporary().parent_path() == file.parent_path());
+    std::ofstream(atomic.temporary()) << "half";
+    CHECK(entries(temp.path()) == 2);
+  }
+  CHECK(read_text(file) == "old");
+  CHECK(entries(temp.path()) == 1);
+}
+
+TEST_CASE("two AtomicFiles of one name do not share a temporary", "[io]") {
+  const TempFolder temp;
+  cxrnet::AtomicFile first(temp.path() / "a"), second(temp.path() / "a");
+  CHECK(first.temporary() != second.temporary());
+  std::ofstream(first.temporary()) << "1";
+  std::ofstream(second.temporary()) << "2";
+  second.commit();
+  first.commit();
+  CHECK(read_text(temp.path() / "a") == "1");
+}
+
+TEST_CASE("a link's target is replaced, the link stays", "[io]") {
+  const TempFolder temp;
+  cxrnet::write_atomically(temp.path() / "target", "old");
+  fs::create_symlink("target", temp.path() / "link");
+  cxrnet::write_atomically(temp.path() / "link", "new");
+  CHECK(fs::is_symlink(temp.path() / "link"));
+  CHECK(read_text(temp.path() / "target") == "new");
+}
+
+TEST_CASE("paths that cannot be written are named, with what to do", "[io]") {
+  const TempFolder temp;
+  cxrnet::write_atomically(temp.path() / "file", "x");
+  const auto write = [](const fs::path& path) { return message_of([&] { cxrnet::write_atomically(path, "x"); }); };
+
+  const fs::path missing = temp.path() / "missing" / "a.txt";
+  CHECK(write(missing) == "cannot write '" + missing.string() +
+                              "': No such file or directory; create the folder first or choose another one");
+  const fs::path below_file = temp.path() / "file" / "a.txt";
+  CHECK(write(below_file) ==
+        "cannot write '" + below_file.string() +
+            "': Not a directory; a part of this path is a file where a folder should be, so choose another path");
+  CHECK(write(temp.path()) ==
+        "cannot write '" + temp.path().string() + "': Is a directory; this is a folder, so give the name of a file");
+  CHECK(write("/dev/null") == "cannot write '/dev/null': it is not a regular file; choose another path");
+  CHECK(write(temp.path() / std::string(300, 'n')).find("File name too long; choose a shorter name") !=
+        std::string::npos);
+  CHECK(entries(temp.path()) == 1);
+}
+
+TEST_CASE("a folder without permission is an error", "[io]") {
+  const TempFolder temp;
+  fs::permissions(temp.path(), fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read |
+                                   fs::perms::others_exec);
+  const uid_t user = ::geteuid();
+  if (user == 0) REQUIRE(::seteuid(65534) == 0);  // root may write anywhere
+  const std::string file = message_of([&] { cxrnet::write_atomically(temp.path() / "a", "x"); });
+  const std::string folder = message_of([&] { cxrnet::ensure_folder(temp.path()); });
+  if (user == 0) REQUIRE(::seteuid(user) == 0);
+  fs::permissions(temp.path(), fs::perms::owner_all);
+  CHECK(file == "cannot write '" + (temp.path() / "a").string() +
+                    "': Permission denied; choose a place you may write to");
+  CHECK(folder == "cannot write '" + temp.path().string() + "': Permission denied; choose a place you may write to");
+}
+
+TEST_CASE("a write that fails half-way leaves the old file", "[io]") {
+  const TempFolder temp;
+  const fs::path file = temp.path() / "a.bin";
+  cxrnet::write_atomically(file, "old");
+  const std::string large(1 << 20, 'x');
+  std::string message;
+  {
+    const SmallDisk limit(64 << 10);
+    message = message_of([&] { cxrnet::write_atomically(file, large); });
+  }
+  CHECK(message.find("cannot write '" + file.string() + "': File too large") == 0);
+  CHECK(read_text(file) == "old");
+  CHECK(entries(temp.path()) == 1);
+  CHECK(message_of([&] { cxrnet::detail::throw_write_error("a", ENOSPC); }) ==
+        "cannot write 'a': No space left on device; free some space or choose another disk");
+}
+
+TEST_CASE("ensure_folder creates parents, accepts what exists, refuses a file", "[io]") {
+  const TempFolder temp;
+  const fs::path folder = temp.path() / "a" / "b" / "c";
+  cxrnet::ensure_folder(folder);
+  cxrnet::ensure_folder(folder);
+  CHECK(fs::is_directory(folder));
+  cxrnet::write_atomically(temp.path() / "file", "x");
+  CHECK(message_of([&] { cxrnet::ensure_folder(temp.path() / "file"); }).find("file where a folder should be") !=
+        std::string::npos);
+  CHECK(message_of([&] { cxrnet::ensure_folder(temp.path() / "file" / "b"); }).find("file where a folder should be") !=
+        std::string::npos);
+}
