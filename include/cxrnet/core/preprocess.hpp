@@ -1,4 +1,6 @@
 #pragma once
+#include <cxrnet/core/options.hpp>
+
 #include <array>
 #include <string_view>
 
@@ -10,6 +12,7 @@ namespace cxrnet {
 /// x * Numerator / Denominator, RGB kept: the reference's ImageDataGenerator(rescale=1/255).
 template <int Numerator = 1, int Denominator = 255>
 struct Rescale {
+  using option = PreprocessingOption;
   static constexpr float scale = static_cast<float>(static_cast<double>(Numerator) / Denominator);
   static constexpr std::array<float, 3> shift{0.0F, 0.0F, 0.0F};
   static constexpr int source(int channel) { return channel; }
@@ -18,6 +21,7 @@ struct Rescale {
 
 /// RGB to BGR, ImageNet's means subtracted: keras.applications.vgg16.preprocess_input, mode "caffe".
 struct ImageNetCaffe {
+  using option = PreprocessingOption;
   static constexpr float scale = 1.0F;
   static constexpr std::array<float, 3> shift{-103.939F, -116.779F, -123.68F};
   static constexpr int source(int channel) { return 2 - channel; }

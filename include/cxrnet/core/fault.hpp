@@ -1,0 +1,60 @@
+#pragma once
+#include <cxrnet/core/shape.hpp>
+
+namespace cxrnet {
+
+// What a network that does not compile says. The compilers of today cannot print computed strings, so the facts are
+// carried by a type's name, in one record and one error.
+
+template <int Index>
+struct LayerIndex {};
+template <class L>
+struct Layer {};
+template <class Shape>
+struct Got {};
+template <class Shape>
+struct Expects {};
+
+namespace detail {
+
+template <class...>
+inline constexpr bool never = false;
+
+template <Dims dims>
+struct shape_of {
+  using type = Shape<dims.height, dims.width, dims.channels>;
+};
+template <Dims dims>
+  requires(dims.rank == 1)
+struct shape_of<dims> {
+  using type = Vector<dims.channels>;
+};
+template <Dims dims>
+  requires(dims.rank == 0)
+struct shape_of<dims> {
+  using type = Nothing;
+};
+
+}  // namespace detail
+
+/// Dims as the type that error messages show.
+template <Dims dims>
+using shape_type = typename detail::shape_of<dims>::type;
+
+/// A layer got a shape that it does not take.
+template <class Index, class L, class Got, class Expects>
+struct shape_error {
+  static_assert(detail::never<Index, L, Got, Expects>,
+                "cxrnet: this layer does not take the shape that comes before it (see shape_error<...>)");
+  using type = shape_error;
+};
+
+/// A layer trains that the backend cannot train yet.
+template <class Index, class L, class Backend>
+struct not_trainable {
+  static_assert(detail::never<Index, L, Backend>,
+                "cxrnet: this backend cannot train this layer yet: freeze it, or use Reference (see not_trainable<...>)");
+  using type = not_trainable;
+};
+
+}  // namespace cxrnet

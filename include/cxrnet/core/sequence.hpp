@@ -1,0 +1,256 @@
+#pragma once
+#include <cxrnet/core/fault.hpp>
+#include <cxrnet/core/layer.hpp>
+#include <cxrnet/core/preprocess.hpp>
+#include <cxrnet/op/builder.hpp>
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+namespace cxrnet {
+
+/// What is known of one layer of a network.
+struct LayerInfo {
+  std::string_view kind;
+  Name name;  ///< given, or Keras's automatic one: "dense", "dense_1"
+  Dims in;
+  Dims out;
+  int first_parameter = 0;
+  int parameter_count = 0;
+  std::size_t parameters = 0;  ///< elements
+  bool trains = false;         ///< has parameters that train
+  bool random = false;
+  bool stateful = false;
+  int depth = 0;               ///< how many residual blocks it stands in
+  int first_operation = 0;
+  int value = 0;               ///< the value that it gives
+};
+
+namespace detail {
+
+/// Everything the compiler finds out of a flat list of layers, in one pass.
+template <std::size_t Layers, std::size_t Parameters>
+struct Analysis {
+  std::array<LayerInfo, Layers> layers{};
+  std::array<ParameterInfo, Parameters> parameters{};
+  std::array<op::Operation, Layers * op::Builder::per_layer> operations{};
+  int operation_count = 0;
+  int fault = -1;  ///< the first layer that does not take its shape, -1: none
+  Dims got{};      ///< what that layer got
+  Dims expected{};  ///< the exact shape that it needs, no shape where its `expects` says it all
+};
+
+template <class L>
+constexpr Dims implied_input() {
+  if constexpr (requires { L::implies; }) return L::implies;
+  else return {};
+}
+
+template <class... Nodes>
+constexpr std::size_t count_parameters(NodeList<Nodes...>) {
+  // Dims do not change how many parameters a layer has.
+  return (std::size_t{0} + ... + layer_parameters<typename Nodes::layer>(image_dims(1, 1, 1)).size());
+}
+
+template <class... Nodes>
+class Analyser {
+ public:
+  static consteval auto run() {
+    Analyser analyser;
+    int index = 0;
+    (analyser.template visit<Nodes>(index++), ...);
+    return analyser.result_;
+  }
+
+ private:
+  static constexpr std::size_t layers = sizeof...(Nodes);
+  static constexpr std::size_t parameters = count_parameters(NodeList<Nodes...>{});
+
+  template <class Node>
+  constexpr void visit(int index) {
+    using L = typename Node::layer;
+    static_assert(LayerContract<L>, "cxrnet: this type is not a layer: see LayerContract in core/layer.hpp");
+    if (result_.fault >= 0) return;
+    const Dims in = index == 0 ? implied_input<L>() : builder_.dims();
+    const bool starts = requires { L::implies; };
+    if (starts != (index == 0) || (!starts && !accepts<L>(in))) {
+      result_.fault = index;
+      result_.got = starts ? in : builder_.dims();
+      if (index == 0) result_.got = {};
+      if constexpr (requires { L::accepts_merge(in, in); }) result_.expected = builder_.forked_dims();
+      return;
+    }
+    if (index == 0) builder_ = op::Builder(result_.operations.data(), static_cast<int>(result_.operations.size()), in);
+    add_layer<Node, L>(index, in);
+  }
+
+  template <class L>
+  constexpr bool accepts(Dims in) const {
+    if constexpr (requires { L::accepts_merge(in, in); }) return L::accepts_merge(in, builder_.forked_dims());
+    else return L::accepts(in);
+  }
+
+  template <class Node, class L>
+  constexpr void add_layer(int index, Dims in) {
+    LayerInfo& info = result_.layers[static_cast<std::size_t>(index)];
+    info.kind = L::kind;
+    info.name = Node::name.empty() ? automatic_name(L::kind, index) : Name(Node::name);
+    info.in = in;
+    info.random = layer_is_random<L>();
+    info.stateful = layer_is_stateful<L>();
+    info.first_parameter = parameter_;
+    info.depth = builder_.depth();
+    info.first_operation = builder_.size();
+    for (const Parameter& parameter : layer_parameters<L>(in)) {
+      ParameterInfo& entry = result_.parameters[static_cast<std::size_t>(parameter_++)];
+      entry.parameter = parameter;
+      entry.name = Name(info.name.view()).append(".").append(parameter.role);
+      entry.layer = index;
+      entry.offset = offset_;
+      entry.trains = Node::trains == Trains::yes;
+      entry.gradient = gradient_;
+      offset_ += parameter.size();
+      if (entry.trains) gradient_ += parameter.size();
+      info.parameters += parameter.size();
+      info.trains = info.trains || entry.trains;
+    }
+    info.parameter_count = parameter_ - info.first_parameter;
+    builder_.start_layer(index, info.first_parameter);
+    L::lower(builder_);
+    result_.operation_count = builder_.size();
+    info.out = builder_.dims();
+    info.value = builder_.value();
+  }
+
+  constexpr Name automatic_name(std::string_view kind, int index) const {
+    int before = 0;
+    for (int i = 0; i < index; ++i) before += result_.layers[static_cast<std::size_t>(i)].kind == kind ? 1 : 0;
+    Name name(kind);
+    if (before > 0) name.append("_").append_number(before);
+    return name;
+  }
+
+  Analysis<layers, parameters> result_{};
+  op::Builder builder_{nullptr, 0, Dims{}};
+  int parameter_ = 0;
+  std::size_t offset_ = 0;
+  std::size_t gradient_ = 0;
+};
+
+template <int Index, class Nodes>
+struct layer_at;
+template <class First, class... Rest, int Index>
+struct layer_at<Index, NodeList<First, Rest...>> : layer_at<Index - 1, NodeList<Rest...>> {};
+template <class First, class... Rest>
+struct layer_at<0, NodeList<First, Rest...>> {
+  using type = typename First::layer;
+};
+
+template <class Nodes>
+struct analysed;
+template <class... Nodes>
+struct analysed<NodeList<Nodes...>> {
+  static constexpr auto value = Analyser<Nodes...>::run();
+};
+
+struct Fault {
+  int index;
+  Dims got;
+  Dims expected;
+};
+
+template <Fault fault, class L>
+using raise = typename shape_error<
+    LayerIndex<fault.index>, Layer<L>, Got<shape_type<fault.got>>,
+    Expects<std::conditional_t<fault.expected.rank == 0, typename L::expects, shape_type<fault.expected>>>>::type;
+
+/// The analysis, after the one error that a faulty network is worth.
+template <class Nodes>
+consteval const auto& checked() {
+  constexpr const auto& analysis = analysed<Nodes>::value;
+  if constexpr (analysis.fault >= 0) {
+    using L = typename layer_at<analysis.fault, Nodes>::type;
+    static_cast<raise<Fault{analysis.fault, analysis.got, analysis.expected}, L>*>(nullptr);
+  }
+  return analysis;
+}
+
+template <class List>
+struct preprocess_of;
+template <class First, class... Rest>
+struct preprocess_of<NodeList<First, Rest...>> {
+  using type = AsGiven;
+};
+template <class First, class... Rest>
+  requires requires { typename First::layer::Preprocess; }
+struct preprocess_of<NodeList<First, Rest...>> {
+  using type = typename First::layer::Preprocess;
+};
+
+}  // namespace detail
+
+/// A network as a type: layers in order, nested sequences and backbones flattened. Its first layer is `Input<H, W, C>`
+/// or a backbone, which implies its input. Everything below is a constant; a network whose shapes do not fit does not
+/// compile, and the one error names the layer's index, the layer, the shape it got and the shape it expects.
+template <class... Layers>
+struct Seq {
+  static_assert(sizeof...(Layers) > 0, "cxrnet: a network has at least one layer");
+  using nodes = detail::flatten<Layers...>;
+};
+
+/// What the compiler knows of a network type.
+template <class Net>
+struct Traits {
+ private:
+  using nodes = typename detail::expand<Net>::type;
+  static constexpr const auto& analysis = detail::checked<nodes>();
+
+ public:
+  using Preprocess = typename detail::preprocess_of<nodes>::type;
+
+  static constexpr const auto& layers = analysis.layers;          ///< LayerInfo, flat
+  static constexpr const auto& parameters = analysis.parameters;  ///< ParameterInfo, in layer order
+  static constexpr const auto& operations = analysis.operations;  ///< unfused; `operation_count` of them
+  static constexpr int operation_count = analysis.operation_count;
+  static constexpr int layer_count = static_cast<int>(layers.size());
+  static constexpr Dims input = layers.front().out;
+  static constexpr Dims output = layers.back().out;
+
+  /// Elements of all parameters, and of those that train: gradients have just that many.
+  static constexpr std::size_t parameter_count = [] {
+    std::size_t count = 0;
+    for (const auto& p : parameters) count += p.parameter.size();
+    return count;
+  }();
+  static constexpr std::size_t trainable_count = [] {
+    std::size_t count = 0;
+    for (const auto& p : parameters) count += p.trains ? p.parameter.size() : 0;
+    return count;
+  }();
+
+  /// The cut: the first layer that trains, is random or has state (the number of layers if none does). What is before
+  /// it never sees a gradient, and its output, the features, can be kept. A residual block is not cut in two.
+  static constexpr int cut = [] {
+    int block = 0;
+    for (int i = 0; i < layer_count; ++i) {
+      const LayerInfo& layer = layers[static_cast<std::size_t>(i)];
+      if (layer.depth == 0) block = i;
+      if (layer.trains || layer.random || layer.stateful) return block;
+    }
+    return layer_count;
+  }();
+  /// The value and the dims of the features: what the layers before the cut give, the input where there is none.
+  static constexpr int feature_value = cut == 0 ? 0 : layers[static_cast<std::size_t>(cut - 1)].value;
+  static constexpr Dims features = cut == 0 ? input : layers[static_cast<std::size_t>(cut - 1)].out;
+
+  /// Multiply-adds of a forward pass of one image, counted as two.
+  static constexpr double flops = [] {
+    double sum = 0;
+    for (int i = 0; i < operation_count; ++i) sum += op::flops(operations[static_cast<std::size_t>(i)]);
+    return sum;
+  }();
+};
+
+}  // namespace cxrnet
