@@ -46,7 +46,6 @@ template <class Index, class L, class Got, class Expects>
 struct shape_error {
   static_assert(detail::never<Index, L, Got, Expects>,
                 "cxrnet: this layer does not take the shape that comes before it (see shape_error<...>)");
-  using type = shape_error;
 };
 
 /// A layer trains that the backend cannot train yet.
@@ -54,7 +53,6 @@ template <class Index, class L, class Backend>
 struct not_trainable {
   static_assert(detail::never<Index, L, Backend>,
                 "cxrnet: this backend cannot train this layer yet: freeze it, or use Reference (see not_trainable<...>)");
-  using type = not_trainable;
 };
 
 }  // namespace cxrnet

@@ -155,27 +155,16 @@ struct analysed<NodeList<Nodes...>> {
   static constexpr auto value = Analyser<Nodes...>::run();
 };
 
-struct Fault {
-  int index;
-  Dims got;
-  Dims expected;
-};
-
-template <Fault fault, class L>
-using raise = typename shape_error<
-    LayerIndex<fault.index>, Layer<L>, Got<shape_type<fault.got>>,
-    Expects<std::conditional_t<fault.expected.rank == 0, typename L::expects, shape_type<fault.expected>>>>::type;
-
-/// The analysis, after the one error that a faulty network is worth.
+/// Base of Traits: empty for a sound network, the one error otherwise.
+template <class Nodes, int fault = analysed<Nodes>::value.fault>
+struct checked
+    : shape_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>,
+                  Got<shape_type<analysed<Nodes>::value.got>>,
+                  Expects<std::conditional_t<analysed<Nodes>::value.expected.rank == 0,
+                                             typename layer_at<fault, Nodes>::type::expects,
+                                             shape_type<analysed<Nodes>::value.expected>>>> {};
 template <class Nodes>
-consteval const auto& checked() {
-  constexpr const auto& analysis = analysed<Nodes>::value;
-  if constexpr (analysis.fault >= 0) {
-    using L = typename layer_at<analysis.fault, Nodes>::type;
-    static_cast<raise<Fault{analysis.fault, analysis.got, analysis.expected}, L>*>(nullptr);
-  }
-  return analysis;
-}
+struct checked<Nodes, -1> {};
 
 template <class List>
 struct preprocess_of;
@@ -202,10 +191,10 @@ struct Seq {
 
 /// What the compiler knows of a network type.
 template <class Net>
-struct Traits {
+struct Traits : private detail::checked<typename detail::expand<Net>::type> {
  private:
   using nodes = typename detail::expand<Net>::type;
-  static constexpr const auto& analysis = detail::checked<nodes>();
+  static constexpr const auto& analysis = detail::analysed<nodes>::value;
 
  public:
   using Preprocess = typename detail::preprocess_of<nodes>::type;

@@ -1,0 +1,52 @@
+#pragma once
+#include <cxrnet/op/operation.hpp>
+
+namespace cxrnet {
+
+/// What a list of operations is for. Inference throws away what backward needs.
+enum class Mode { inference, training };
+
+/// The fusions that a backend states, in order of preference. A rule is a type with
+///   static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode mode);
+/// which takes `next`, the only reader of first's output, into `first` and says so, or leaves both alone.
+template <class... List>
+struct Rules {};
+
+/// convolution or dense + bias.
+struct FuseBias {
+  static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode) {
+    const bool sums = first.kind == op::Kind::convolution || first.kind == op::Kind::dense;
+    if (!sums || next.kind != op::Kind::bias || first.bias >= 0 || first.activation != op::Activation::none) {
+      return false;
+    }
+    first.bias = next.bias;
+    return true;
+  }
+};
+
+/// convolution or dense + ReLU, whose backward reads its output alone.
+struct FuseRelu {
+  static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode) {
+    const bool sums = first.kind == op::Kind::convolution || first.kind == op::Kind::dense;
+    if (!sums || next.kind != op::Kind::activation || next.activation != op::Activation::relu ||
+        first.activation != op::Activation::none || first.pool.height != 0) {
+      return false;
+    }
+    first.activation = next.activation;
+    return true;
+  }
+};
+
+/// convolution (with what is fused) + max pool. Backward needs what was there before the pool.
+struct FuseMaxPool {
+  static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode mode) {
+    if (mode == Mode::training || first.kind != op::Kind::convolution || next.kind != op::Kind::max_pool ||
+        first.pool.height != 0) {
+      return false;
+    }
+    first.pool = next.window;
+    return true;
+  }
+};
+
+}  // namespace cxrnet
