@@ -1,0 +1,117 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+
+// The outer structure of JPEG and PNG files. stb_image pads a JPEG that was cut short with grey and checks no CRC, so
+// that a damaged radiograph would pass for a good one; these walks find it first.
+namespace cxrnet::detail {
+
+using Bytes = std::span<const std::byte>;
+
+inline std::uint32_t byte_at(Bytes bytes, std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); }
+
+inline std::uint32_t big_endian_16(Bytes bytes, std::size_t i) {
+  return byte_at(bytes, i) << 8U | byte_at(bytes, i + 1);
+}
+
+inline std::uint32_t big_endian_32(Bytes bytes, std::size_t i) {
+  return big_endian_16(bytes, i) << 16U | big_endian_16(bytes, i + 2);
+}
+
+/// Whether `bytes` has `text` at `offset`.
+inline bool has_at(Bytes bytes, std::size_t offset, std::string_view text) {
+  if (bytes.size() < offset || bytes.size() - offset < text.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (byte_at(bytes, offset + i) != static_cast<unsigned char>(text[i])) return false;
+  }
+  return true;
+}
+
+inline constexpr std::string_view png_signature{"\x89PNG\r\n\x1a\n", 8};
+inline constexpr std::string_view jpeg_signature{"\xff\xd8\xff", 3};
+
+/// What a file that is neither JPEG nor PNG seems to be, for its error message.
+inline std::string_view describe_content(Bytes bytes) {
+  if (has_at(bytes, 0, "GIF8")) return "a GIF image";
+  if (has_at(bytes, 0, "BM")) return "a BMP image";
+  if (has_at(bytes, 0, std::string_view("II*\0", 4)) || has_at(bytes, 0, std::string_view("MM\0*", 4))) {
+    return "a TIFF image";
+  }
+  if (has_at(bytes, 0, "RIFF") && has_at(bytes, 8, "WEBP")) return "a WebP image";
+  if (has_at(bytes, 128, "DICM")) return "a DICOM file";
+  if (has_at(bytes, 0, "P5") || has_at(bytes, 0, "P6")) return "a PNM image";
+  for (std::size_t i = 0; i < bytes.size() && i < 512; ++i) {
+    const auto value = byte_at(bytes, i);
+    if (value < 9 || (value > 13 && value < 32 && value != 27)) return "no image that is known here";
+  }
+  return "text";
+}
+
+/// CRC-32 as PNG uses it.
+inline std::uint32_t crc32(Bytes bytes) {
+  static constexpr auto table = [] {
+    std::array<std::uint32_t, 256> values{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t value = i;
+      for (int bit = 0; bit < 8; ++bit) value = (value & 1U) != 0 ? 0xEDB88320U ^ value >> 1U : value >> 1U;
+      values[i] = value;
+    }
+    return values;
+  }();
+  std::uint32_t crc = 0xFFFFFFFFU;
+  for (const std::byte byte : bytes) crc = table[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xFFU] ^ crc >> 8U;
+  return ~crc;
+}
+
+/// What is wrong with a PNG's chunks, from the signature to IEND; nothing if all is well.
+inline std::optional<std::string_view> png_fault(Bytes bytes) {
+  std::size_t at = png_signature.size();
+  while (bytes.size() - at >= 12) {
+    const std::size_t length = big_endian_32(bytes, at);
+    if (length > bytes.size() - at - 12) return "is cut short";
+    if (crc32(bytes.subspan(at + 4, length + 4)) != big_endian_32(bytes, at + 8 + length)) {
+      return "is damaged: the checksum of one of its parts is wrong";
+    }
+    if (has_at(bytes, at + 4, "IEND")) return std::nullopt;
+    at += length + 12;
+  }
+  return "is cut short";
+}
+
+/// What is wrong with a JPEG's segments, from start-of-image to end-of-image; nothing if all is well.
+inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
+  constexpr std::uint32_t start_of_scan = 0xDA;
+  constexpr std::uint32_t end_of_image = 0xD9;
+  const auto stands_alone = [](std::uint32_t marker) { return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD7); };
+  bool seen_scan = false;
+  std::size_t at = 2;
+  while (at + 1 < bytes.size()) {
+    // Bytes up to the next marker are filling, or a scan's entropy-coded data.
+    const void* found = std::memchr(bytes.data() + at, 0xFF, bytes.size() - 1 - at);
+    if (found == nullptr) break;
+    at = static_cast<std::size_t>(static_cast<const std::byte*>(found) - bytes.data());
+    const auto marker = byte_at(bytes, at + 1);
+    if (marker == 0x00 || marker == 0xFF || stands_alone(marker)) {
+      at += marker == 0xFF ? 1 : 2;
+      continue;
+    }
+    if (marker == end_of_image) {
+      if (seen_scan) return std::nullopt;
+      return "is damaged: it ends before any pixels";
+    }
+    if (bytes.size() - at < 4) break;
+    const std::size_t length = big_endian_16(bytes, at + 2);
+    if (length < 2) return "is damaged: one of its parts has an impossible length";
+    if (length > bytes.size() - at - 2) break;
+    seen_scan = seen_scan || marker == start_of_scan;
+    at += length + 2;
+  }
+  return "is cut short";
+}
+
+}  // namespace cxrnet::detail

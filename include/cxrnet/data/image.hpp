@@ -1,0 +1,162 @@
+#pragma once
+#include <cxrnet/core/error.hpp>
+#include <cxrnet/data/detail/image_structure.hpp>
+#include <cxrnet/data/detail/stb.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace cxrnet {
+
+/// What files can be decoded. Keras lists BMP, PPM and TIFF files too; here they are an ImageError, never left out.
+enum class ImageFormat { jpeg, png };
+
+/// A file's format and its size in pixels, before any resizing.
+struct ImageInfo {
+  ImageFormat format;
+  int height;
+  int width;
+  friend bool operator==(const ImageInfo&, const ImageInfo&) = default;
+};
+
+/// Decoded pixels: 8-bit RGB, rows top to bottom, `rgb.size() == height * width * 3`.
+struct Image {
+  int height = 0;
+  int width = 0;
+  std::vector<std::uint8_t> rgb;
+};
+
+/// The largest side, number of pixels and file that are decoded: far above any radiograph, and well within memory.
+inline constexpr int max_image_side = 16384;
+inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 26;
+inline constexpr std::uintmax_t max_image_bytes = std::uintmax_t{1} << 28;
+
+namespace detail {
+
+[[noreturn]] inline void bad_image(const std::filesystem::path& name, const std::string& what) {
+  throw ImageError(name.string() + " " + what + ".");
+}
+
+inline ImageFormat image_format(Bytes bytes, const std::filesystem::path& name) {
+  if (bytes.empty()) bad_image(name, "is empty (zero bytes): fetch it again or remove it");
+  if (has_at(bytes, 0, png_signature)) return ImageFormat::png;
+  if (has_at(bytes, 0, jpeg_signature)) return ImageFormat::jpeg;
+  bad_image(name, "is " + std::string(describe_content(bytes)) +
+                      ", whatever its name says: convert it to PNG or JPEG, or remove it");
+}
+
+inline const stb::stbi_uc* stb_bytes(Bytes bytes) { return reinterpret_cast<const stb::stbi_uc*>(bytes.data()); }
+
+/// Format and size from the first bytes of a file; throws where they do not say or are too large.
+inline ImageInfo image_header(Bytes bytes, const std::filesystem::path& name) {
+  const ImageFormat format = image_format(bytes, name);
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  stb::allocation_limit = std::size_t{1} << 20;
+  if (stb::stbi_info_from_memory(stb_bytes(bytes), static_cast<int>(bytes.size()), &width, &height, &channels) == 0) {
+    const std::string reason = stb::stbi_failure_reason();
+    if (reason != "too large") {
+      bad_image(name, "has a header that cannot be read (" + reason + "): fetch it again or remove it");
+    }
+    width = max_image_side + 1;
+  }
+  if (width > max_image_side || height > max_image_side || std::int64_t{width} * height > max_image_pixels) {
+    bad_image(name, "is larger than " + std::to_string(max_image_side) + " pixels a side or " +
+                        std::to_string(max_image_pixels >> 20) + " million in all: scale it down or remove it");
+  }
+  if (width <= 0 || height <= 0) bad_image(name, "has no pixels: fetch it again or remove it");
+  return {format, height, width};
+}
+
+/// The first `limit` bytes of a file, or all of it; throws ImageError where it cannot be read or is too large.
+inline std::vector<std::byte> read_image_bytes(const std::filesystem::path& file, std::uintmax_t limit) {
+  std::error_code error;
+  const auto status = std::filesystem::status(file, error);
+  if (!std::filesystem::exists(status)) bad_image(file, "does not exist: check its name");
+  if (!std::filesystem::is_regular_file(status)) bad_image(file, "is not a file: name an image");
+  const auto size = std::filesystem::file_size(file, error);
+  if (error) bad_image(file, "cannot be read (" + error.message() + "): check its permissions");
+  if (size > max_image_bytes) {
+    bad_image(file, "is larger than " + std::to_string(max_image_bytes >> 20) + " MiB: scale it down or remove it");
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(size, limit)));
+  std::ifstream in(file, std::ios::binary);
+  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!in) bad_image(file, "cannot be read: check its permissions and the disk");
+  return bytes;
+}
+
+/// One row or more of stb's pixels (grey, grey and alpha, RGB, RGB and alpha) as RGB; alpha is dropped.
+inline void to_rgb(const stb::stbi_uc* pixels, std::size_t count, int channels, std::uint8_t* rgb) {
+  const auto step = static_cast<std::size_t>(channels);
+  const std::size_t green = channels >= 3 ? 1 : 0;
+  const std::size_t blue = channels >= 3 ? 2 : 0;
+  for (std::size_t i = 0; i < count; ++i, pixels += step, rgb += 3) {
+    rgb[0] = pixels[0];
+    rgb[1] = pixels[green];
+    rgb[2] = pixels[blue];
+  }
+}
+
+}  // namespace detail
+
+/// Format and size of an image file, reading no more than its header where that suffices; throws ImageError.
+[[nodiscard]] inline ImageInfo inspect_image(const std::filesystem::path& file) {
+  constexpr std::uintmax_t usually_enough = 1U << 16U;
+  const auto start = detail::read_image_bytes(file, usually_enough);
+  try {
+    return detail::image_header(start, file);
+  } catch (const ImageError&) {
+    if (start.size() < usually_enough) throw;
+    return detail::image_header(detail::read_image_bytes(file, max_image_bytes), file);
+  }
+}
+
+/// A whole JPEG or PNG file's bytes as 8-bit RGB; throws ImageError, which calls the file `name`.
+/// Grey and palette become RGB and alpha is dropped, as Pillow does; 16 bits are scaled to 8, where Pillow clips grey.
+[[nodiscard]] inline Image decode_image(std::span<const std::byte> bytes, const std::filesystem::path& name) {
+  using detail::bad_image;
+  if (bytes.size() > max_image_bytes) {
+    bad_image(name, "is larger than " + std::to_string(max_image_bytes >> 20) + " MiB: scale it down or remove it");
+  }
+  const ImageInfo info = detail::image_header(bytes, name);
+  const auto fault = info.format == ImageFormat::png ? detail::png_fault(bytes) : detail::jpeg_fault(bytes);
+  if (fault) bad_image(name, std::string(*fault) + ": fetch it again or remove it");
+
+  namespace stb = detail::stb;
+  const auto pixels = static_cast<std::size_t>(info.height) * static_cast<std::size_t>(info.width);
+  // 4 channels of 16 bits, doubled by stb's growing buffers; a JPEG's blocks pad small images up to 32 pixels.
+  stb::allocation_limit = 16 * (pixels + 64 * static_cast<std::size_t>(info.height + info.width)) + 4 * bytes.size() +
+                          (std::size_t{1} << 20);
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  const std::unique_ptr<stb::stbi_uc, decltype(&std::free)> decoded(
+      stb::stbi_load_from_memory(detail::stb_bytes(bytes), static_cast<int>(bytes.size()), &width, &height, &channels,
+                                 0),
+      &std::free);
+  if (!decoded) {
+    bad_image(name, "cannot be decoded (" + std::string(stb::stbi_failure_reason()) + "): fetch it again or remove it");
+  }
+  if (width != info.width || height != info.height || channels < 1 || channels > 4) {
+    bad_image(name, "contradicts its own header: fetch it again or remove it");
+  }
+  Image image{height, width, std::vector<std::uint8_t>(pixels * 3)};
+  detail::to_rgb(decoded.get(), pixels, channels, image.rgb.data());
+  return image;
+}
+
+/// A JPEG or PNG file as 8-bit RGB; throws ImageError.
+[[nodiscard]] inline Image read_image(const std::filesystem::path& file) {
+  return decode_image(detail::read_image_bytes(file, max_image_bytes), file);
+}
+
+}  // namespace cxrnet
