@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# The whole job on one machine: install, fetch, build, train, validate, test; a second run does nothing twice.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/examples/packages.sh"
+
+usage() {
+  cat <<'HELP'
+usage: examples/demo.sh [--data DIR] [--epochs N] [--out RUN] [--retrain] [-- OPTIONS OF train...]
+
+  --data DIR   real images in DIR/train, DIR/val and DIR/test, one subfolder a class
+               (default: demo-data/, schematic phantoms that are made here)
+  --epochs N   epochs of training (default 10)
+  --out RUN    where the run is written (default runs/demo, or runs/ and the name of DIR)
+  --retrain    train again although RUN holds a finished run
+
+Options after -- go to `train`: `-- --preprocess imagenet --no-augment`, say.
+
+Not a diagnosis: a study of a method, to complement clinicians and never to replace them.
+HELP
+}
+
+data='' epochs=10 run='' retrain=no options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --data | --epochs | --out)
+      [ $# -ge 2 ] || fail "$1 needs a value; see --help."
+      case $1 in --data) data=$2 ;; --epochs) epochs=$2 ;; --out) run=$2 ;; esac
+      shift 2 ;;
+    --retrain) retrain=yes; shift ;;
+    --help | -h) usage; exit 0 ;;
+    --) shift; options=("$@"); break ;;
+    *) fail "'$1' is not an option; see --help." ;;
+  esac
+done
+[[ $epochs =~ ^[1-9][0-9]*$ ]] || fail "--epochs is '$epochs'; give a whole number of at least 1."
+if [ -n "$data" ]; then
+  for part in train val test; do
+    [ -d "$data/$part" ] || fail "$data/$part is not a folder; --data needs the folders train, val and test in it."
+  done
+  data=$(cd "$data" && pwd)
+fi
+[ -z "$run" ] || run=$(realpath -m "$run")
+cd "$root"
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "Packages"
+install_packages "${build_packages[@]}"
+echo "All there."
+
+step "Weights"
+bash weights/fetch.sh
+
+step "Build (preset cpu, into build/cpu)"
+# The tests and benchmarks need more packages; tests/run.sh switches them on in the same folder.
+if [ ! -f build/cpu/build.ninja ]; then
+  mkdir -p build
+  cmake --preset cpu -DCXRNET_TESTS=OFF -DCXRNET_BENCH=OFF >build/configure.log 2>&1 ||
+    { cat build/configure.log >&2; fail "CMake could not configure the build; its messages stand above."; }
+fi
+cmake --build build/cpu --target phantom train evaluate predict summary
+bin=$root/build/cpu/examples
+
+if [ -z "$data" ]; then
+  step "Phantoms (demo-data/)"
+  data=demo-data
+  if [ -f "$data/complete" ]; then
+    echo "Already made."
+  else
+    rm -rf "$data"
+    "$bin/phantom" --out "$data" --seed 0
+    touch "$data/complete"
+  fi
+fi
+[ -n "$run" ] || run=runs/$([ "$data" = demo-data ] && echo demo || basename "$data")
+
+step "Train, validate and test ($epochs epochs, into $run)"
+# A finished run of the same settings is kept; its settings are written last.
+settings="data=$data epochs=$epochs options=${options[*]}"
+if [ "$retrain" = no ] && [ -f "$run/demo.txt" ] && [ "$(cat "$run/demo.txt")" = "$settings" ]; then
+  echo "Already trained with these settings; --retrain does it again."
+else
+  rm -f "$run/demo.txt"
+  "$bin/train" --train "$data/train" --val "$data/val" --test "$data/test" --epochs "$epochs" --out "$run" "${options[@]}"
+  printf '%s\n' "$settings" >"$run/demo.txt"
+fi
+
+step "Evaluate the saved model on $data/test"
+"$bin/evaluate" --model "$run/model.h5" --data "$data/test" --json "$run/evaluation.json"
+
+step "Predict a few images"
+mapfile -t images < <(for class in "$data"/test/*/; do find "$class" -type f | sort | head -n 2; done)
+"$bin/predict" --model "$run/model.h5" "${images[@]}"
+
+step "To look at"
+cat <<END
+  $run/history.svg, history.png       accuracy and loss of each epoch (history.csv, history.json: the numbers)
+  $run/metrics.json, predictions.csv  the test set: precision, recall, F1, ROC AUC; and every image's probabilities
+  $run/model.h5                       the model: keras.models.load_model opens it (model.safetensors: the same)
+  $run/run.json                       settings, versions, hashes of files and weights
+  $data/                              the images
+
+Not a diagnosis: this studies a method on a small set of images; it may complement a clinician, never replace one.
+END

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# check.sh package|subdirectory SOURCE BUILD COMPILER: builds the consumer here with the installed package (from BUILD)
+# or with the source folder, in a folder of its own, and runs its programs.
+set -euo pipefail
+
+way=$1 source=$2 build=$3 compiler=$4
+work=$build/tests/install/$way
+rm -rf "$work"
+mkdir -p "$work"
+options=(-G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_COMPILER=$compiler")
+case $way in
+  package)
+    cmake --install "$build" --prefix "$work/prefix" >/dev/null
+    options+=("-DCMAKE_PREFIX_PATH=$work/prefix") ;;
+  subdirectory) options+=("-DCXRNET_SOURCE=$source") ;;
+  *) echo "check.sh: '$way' is neither package nor subdirectory." >&2; exit 2 ;;
+esac
+cmake -S "$source/tests/install" -B "$work/build" "${options[@]}" >"$work/configure.log" 2>&1 || { cat "$work/configure.log"; exit 1; }
+if [ "$way" = package ]; then # the package, and not the source tree, must have been used
+  grep -q "^cxrnet_DIR:PATH=$work/prefix/" "$work/build/CMakeCache.txt"
+  ! grep -rqF "$source/include" "$work/prefix" || { echo "An installed file names the source folder." >&2; exit 1; }
+fi
+cmake --build "$work/build"
+for program in "$work"/build/consumer "$work"/build/shapes; do "$program"; done
