@@ -19,9 +19,11 @@ if(NOT TARGET cxrnet_stb)
   add_library(cxrnet_stb INTERFACE IMPORTED GLOBAL)
   set_target_properties(cxrnet_stb PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${CXRNET_STB_INCLUDE}")
 endif()
+# Not find_package(HDF5), which only works in projects that have C enabled. Debian's serial build is hdf5_serial.
 if(NOT TARGET cxrnet_hdf5)
-  find_package(HDF5 REQUIRED COMPONENTS C)
+  find_path(CXRNET_HDF5_INCLUDE hdf5.h PATH_SUFFIXES hdf5/serial REQUIRED)
+  find_library(CXRNET_HDF5_LIBRARY NAMES hdf5_serial hdf5 REQUIRED)
   add_library(cxrnet_hdf5 INTERFACE IMPORTED GLOBAL)
   set_target_properties(cxrnet_hdf5 PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "${HDF5_INCLUDE_DIRS}" INTERFACE_LINK_LIBRARIES "${HDF5_C_LIBRARIES}")
+    INTERFACE_INCLUDE_DIRECTORIES "${CXRNET_HDF5_INCLUDE}" INTERFACE_LINK_LIBRARIES "${CXRNET_HDF5_LIBRARY}")
 endif()

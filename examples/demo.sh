@@ -83,7 +83,8 @@ if [ "$retrain" = no ] && [ -f "$run/demo.txt" ] && [ "$(cat "$run/demo.txt")" =
   echo "Already trained with these settings; --retrain does it again."
 else
   rm -f "$run/demo.txt"
-  "$bin/train" --train "$data/train" --val "$data/val" --test "$data/test" --epochs "$epochs" --out "$run" "${options[@]}"
+  "$bin/train" --train "$data/train" --val "$data/val" --test "$data/test" \
+    --weights weights/vgg16_imagenet_notop.safetensors --epochs "$epochs" --out "$run" "${options[@]}"
   printf '%s\n' "$settings" >"$run/demo.txt"
 fi
 

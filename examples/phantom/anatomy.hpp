@@ -64,7 +64,7 @@ struct Patch {
     const double mask = 1 - ramp(0.3, 1.2, edge);
     if (mask <= 0) return 0;
     const double net = 1 - std::abs(2 * fractal_noise(key + 1, grain * x, grain * y, 3) - 1);
-    return strength * mask * (0.55 + 0.9 * ramp(0.3, 1.0, net));
+    return strength * mask * (0.1 + 1.9 * ramp(0.40, 0.92, net));
   }
 };
 
@@ -137,11 +137,11 @@ inline Patch make_patch(Draws& draws, Patch::Kind kind, const std::array<Lung, 2
   const double lateral = std::max(0.25, lung.wall(y) - draws.uniform(0.06, reach));
   return {kind,
           {right ? lateral : -lateral, y},
-          draws.uniform(0.09, 0.17),
-          draws.uniform(0.11, 0.24),
+          draws.uniform(0.12, 0.22),
+          draws.uniform(0.15, 0.30),
           draws.uniform(-0.5, 0.5),
-          draws.uniform(0.05, 0.11),
-          draws.uniform(14, 26),
+          draws.uniform(0.13, 0.21),
+          draws.uniform(12, 20),
           draws.bits()};
 }
 
@@ -189,9 +189,10 @@ inline Patch make_patch(Draws& draws, Patch::Kind kind, const std::array<Lung, 2
   if (draws.chance(0.25)) detail::add_catheter(draws, a.devices);
   a.texture = draws.bits();
 
-  const int focal = draws.integer(3, 6), overlaps = draws.integer(0, 3);
-  const auto kind = condition == Condition::Covid ? Patch::Kind::GroundGlass : Patch::Kind::SoftTissue;
-  for (int i = 0; i < focal; ++i) a.patches.push_back(detail::make_patch(draws, kind, a.lungs, 0.22));
+  const bool covid = condition == Condition::Covid;
+  const int focal = covid ? draws.integer(5, 8) : draws.integer(3, 7), overlaps = draws.integer(0, 3);
+  const auto kind = covid ? Patch::Kind::GroundGlass : Patch::Kind::SoftTissue;
+  for (int i = 0; i < focal; ++i) a.patches.push_back(detail::make_patch(draws, kind, a.lungs, 0.28));
   for (int i = 0; i < overlaps; ++i) {
     a.patches.push_back(detail::make_patch(draws, Patch::Kind::SoftTissue, a.lungs, 0.45));
   }

@@ -110,7 +110,9 @@ struct Ray {
     const double r = std::hypot(x - side, (y - 0.0) / 1.6) / 0.13;
     t += 0.7 * a.vessel * std::exp(-r * r);
   }
-  for (const Patch& patch : a.patches) t += patch.attenuation(x, y) * std::min(1.0, 1.6 * air);
+  double patches = 0;  // where they overlap, no denser than consolidation
+  for (const Patch& patch : a.patches) patches += patch.attenuation(x, y);
+  t += 0.35 * (1 - std::exp(-patches / 0.35)) * std::min(1.0, 1.6 * air);
   t += 0.05 * (fractal_noise(a.texture, 5 * x, 5 * y, 5) - 0.5) * ramp(0, 0.2, body);
   return {t, air};
 }

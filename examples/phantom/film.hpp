@@ -142,9 +142,9 @@ inline void draw_marker(Draws& draws, Plane& film, double brightness) {
     return *nth;
   };
   const double dark = quantile(0.02), light = quantile(0.985);
-  const double low = dark - draws.uniform(-0.05, 0.25) * (light - dark);
-  const double high = light + draws.uniform(-0.10, 0.35) * (light - dark);
-  const double gamma = std::exp(draws.uniform(-0.40, 0.40)), noise = draws.uniform(0.004, 0.022);
+  const double low = dark - draws.uniform(-0.05, 0.15) * (light - dark);
+  const double high = light + draws.uniform(-0.10, 0.20) * (light - dark);
+  const double gamma = std::exp(draws.uniform(-0.25, 0.25)), noise = draws.uniform(0.003, 0.010);
   const double tilt_x = draws.uniform(-0.10, 0.10), tilt_y = draws.uniform(-0.10, 0.10);
   for (int row = 0; row < size.height; ++row) {
     for (int column = 0; column < size.width; ++column) {
