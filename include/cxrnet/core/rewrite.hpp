@@ -11,7 +11,7 @@ namespace cxrnet {
 template <int... LayerIndices>
 struct Taps {
   template <class Net>
-  static constexpr bool has(int value) {
+  static constexpr bool has([[maybe_unused]] int value) {
     return (false || ... || (Traits<Net>::layers[static_cast<std::size_t>(LayerIndices)].value == value));
   }
 };

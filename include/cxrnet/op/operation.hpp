@@ -31,8 +31,8 @@ struct Operation {
   Kind kind = Kind::flatten;
   std::array<int, 2> inputs{-1, -1};  ///< value numbers; the second only where two branches meet
   int output = -1;                    ///< value number
-  Dims in;                            ///< of the first input (the second has the same)
-  Dims out;
+  Dims in{};                           ///< of the first input (the second has the same)
+  Dims out{};
   Window window{};                            ///< convolution, max_pool
   int kernel = -1;                            ///< parameter number, -1: none
   int bias = -1;                              ///< parameter number, -1: none

@@ -1,0 +1,44 @@
+#pragma once
+#include <cxrnet/backend/onednn/program.hpp>
+#include <cxrnet/op/rules.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+namespace cxrnet {
+
+/// oneDNN on the CPU in float, the embedded default: bias and ReLU fused into convolutions and dense layers.
+template <onednn::Algorithms choice>
+struct BasicOneDnn {
+  using scalar = float;
+  using rules = Rules<FuseBias, FuseRelu>;
+  static constexpr std::string_view name = "onednn";
+
+  /// Channels may be padded to a multiple of 16.
+  static constexpr std::size_t value_bytes(Dims dims) {
+    const Dims padded{dims.rank, dims.height, dims.width, (dims.channels + 15) / 16 * 16};
+    return padded.size() * sizeof(float);
+  }
+
+  /// Convolutions run 8 images at a time: Winograd's workspace grows with them, and its speed does no more.
+  static constexpr int micro_batch(int capacity) { return std::min(capacity, 8); }
+
+  /// Backward of convolutions and pools is not there yet: freeze what is before, or train on Reference.
+  static constexpr bool trains(const op::Operation& operation) {
+    return operation.kind != op::Kind::convolution && operation.kind != op::Kind::max_pool &&
+           operation.kind != op::Kind::global_average_pool && operation.kind != op::Kind::add;
+  }
+
+  class Program : public onednn::Program {
+   public:
+    Program(const ProgramSpec& spec, int batch, const float* parameters)
+        : onednn::Program(spec, batch, parameters, choice) {}
+  };
+};
+
+using OneDnn = BasicOneDnn<onednn::Algorithms::automatic>;
+/// Direct convolutions alone: less rounding, slower.
+using OneDnnDirect = BasicOneDnn<onednn::Algorithms::direct>;
+
+}  // namespace cxrnet

@@ -1,0 +1,206 @@
+#pragma once
+#include <cxrnet/backend/onednn/steps.hpp>
+#include <cxrnet/backend/program.hpp>
+#include <cxrnet/core/error.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace cxrnet::onednn {
+
+/// A list of operations as oneDNN primitives (convolution, pooling, dense) and loops on plain NHWC (all else).
+/// Layouts, algorithms, packed weights and workspace are settled when it is built.
+class Program {
+ public:
+  class Context;
+
+  Program(const ProgramSpec& spec, int batch, const float* parameters, Algorithms algorithms)
+      : spec_(spec), parameters_(parameters), steps_(spec, batch, algorithms) {
+    update();
+  }
+
+  /// Packs the weights that some primitive wants in a layout of its own.
+  void update() {
+    dnnl::stream stream(cpu());
+    for (Packed& packed : steps_.packed) {
+      const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(packed.parameter)];
+      dnnl::memory logical(packed.logical, cpu(), const_cast<float*>(parameters_ + info.offset));
+      dnnl::reorder(logical, packed.memory).execute(stream, logical, packed.memory);
+    }
+    stream.wait();
+  }
+
+  [[nodiscard]] int batch() const { return steps_.batch; }
+  [[nodiscard]] std::size_t workspace_bytes() const { return steps_.scratch_bytes + 2 * steps_.staging_bytes; }
+  [[nodiscard]] std::size_t packed_bytes() const {
+    std::size_t bytes = 0;
+    for (const Packed& packed : steps_.packed) bytes += packed.memory.get_desc().get_size();
+    return bytes;
+  }
+  [[nodiscard]] std::vector<Algorithm> algorithms() const {
+    std::vector<Algorithm> list;
+    for (const Step& step : steps_.forward) {
+      list.push_back({step.operation->layer, describe(*step.operation), step.algorithm});
+    }
+    return list;
+  }
+
+  /// Runs n <= batch images. What lies behind them in the arena is computed along and not looked at.
+  void forward(Context& context, const float* input, int n, float* output) const;
+
+  /// Writes the gradients of what trains; `forward` of the same n images came before.
+  void backward(Context& context, int n, const float* seed, float* gradients) const;
+
+ private:
+  friend class Context;
+  ProgramSpec spec_;
+  const float* parameters_;
+  Steps steps_;
+};
+
+/// One thread's view of a program: oneDNN memory over its part of the arena, made once.
+class Program::Context {
+ public:
+  Context(const Program& program, std::byte* arena, std::byte* workspace)
+      : program_(&program), arena_(arena), workspace_(workspace), stream_(cpu()) {
+    bind(program.steps_.forward, forward_);
+    bind(program.steps_.backward, backward_);
+  }
+  DropoutKey dropout;
+  Seed seed = Seed::output;
+  Profile* profile = nullptr;
+
+ private:
+  friend class Program;
+  using Arguments = std::unordered_map<int, dnnl::memory>;
+  struct Gradient {
+    std::size_t step, call;
+    int argument;
+    std::size_t offset;
+  };
+
+  [[nodiscard]] float* at(const Slot& slot) const {
+    return reinterpret_cast<float*>(arena_ + slot.offset * static_cast<std::size_t>(program_->batch()));
+  }
+  [[nodiscard]] float* value(int number) const {
+    return at(program_->spec_.values[static_cast<std::size_t>(number)]);
+  }
+  [[nodiscard]] float* gradient(int number) const {
+    return at(program_->spec_.gradients[static_cast<std::size_t>(number)]);
+  }
+  /// Where a host step reads its k-th input: the value itself, or its plain copy.
+  [[nodiscard]] const float* plain_input(const Step& step, int k) const {
+    const auto which = static_cast<std::size_t>(k);
+    return step.staged[which] ? reinterpret_cast<const float*>(staging(k)) : value(step.operation->inputs[which]);
+  }
+  [[nodiscard]] std::byte* staging(int k) const {
+    return workspace_ + program_->steps_.scratch_bytes + static_cast<std::size_t>(k) * program_->steps_.staging_bytes;
+  }
+
+  [[nodiscard]] void* locate(const Operand& operand) const {
+    const Steps& steps = program_->steps_;
+    switch (operand.where) {
+      case Where::value: return value(operand.index);
+      case Where::gradient: return gradient(operand.index);
+      case Where::staging: return staging(operand.index);
+      case Where::scratch: return workspace_;
+      case Where::packed: return steps.packed[static_cast<std::size_t>(operand.index)].memory.get_data_handle();
+      case Where::parameter:
+        return const_cast<float*>(program_->parameters_ +
+                                  program_->spec_.parameters[static_cast<std::size_t>(operand.index)].offset);
+      case Where::parameter_gradient: return nullptr;
+    }
+    return nullptr;
+  }
+
+  void bind(const std::vector<Step>& steps, std::vector<std::vector<Arguments>>& bound) {
+    for (std::size_t s = 0; s < steps.size(); ++s) {
+      auto& calls = bound.emplace_back();
+      for (std::size_t c = 0; c < steps[s].calls.size(); ++c) {
+        auto& arguments = calls.emplace_back();
+        for (const auto& [argument, operand] : steps[s].calls[c].operands) {
+          arguments.emplace(argument, dnnl::memory(operand.desc, cpu(), locate(operand)));
+          if (operand.where == Where::parameter_gradient) {
+            const auto& info = program_->spec_.parameters[static_cast<std::size_t>(operand.index)];
+            gradients_.push_back({s, c, argument, info.gradient});
+          }
+        }
+      }
+    }
+  }
+
+  void execute(const Step& step, const std::vector<Arguments>& arguments) {
+    for (std::size_t c = 0; c < step.calls.size(); ++c) step.calls[c].primitive.execute(stream_, arguments[c]);
+    stream_.wait();
+  }
+
+  const Program* program_;
+  std::byte* arena_;
+  std::byte* workspace_;
+  dnnl::stream stream_;
+  std::vector<std::vector<Arguments>> forward_;
+  std::vector<std::vector<Arguments>> backward_;
+  std::vector<Gradient> gradients_;
+};
+
+inline void Program::forward(Context& context, const float* input, int n, float* output) const {
+  const auto count = static_cast<std::size_t>(n);
+  std::copy_n(input, count * spec_.input_dims.size(), context.value(spec_.input));
+  try {
+    for (std::size_t i = 0; i < steps_.forward.size(); ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      const Step& step = steps_.forward[i];
+      context.execute(step, context.forward_[i]);
+      const op::Operation& o = *step.operation;
+      if (step.host) {
+        run_on_host(o, steps_.batch, context.dropout, parameters_, spec_.parameters,
+                    {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},
+                    context.value(o.output));
+      }
+      if (context.profile != nullptr) {
+        const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+        context.profile->seconds[i] += spent.count();
+      }
+    }
+  } catch (const dnnl::error& error) {
+    throw BackendError(std::string("oneDNN failed while running the network: ") + error.what() + ".");
+  }
+  if (output != nullptr) std::copy_n(context.value(spec_.output), count * spec_.output_dims.size(), output);
+}
+
+inline void Program::backward(Context& context, int n, const float* seed, float* gradients) const {
+  const auto count = static_cast<std::size_t>(n) * spec_.output_dims.size();
+  float* const start = context.gradient(spec_.output);
+  std::copy_n(seed, count, start);
+  // Rows behind the n-th hold older images: no gradient comes from them.
+  std::fill_n(start + count, static_cast<std::size_t>(steps_.batch - n) * spec_.output_dims.size(), 0.0F);
+  for (const ParameterInfo& p : spec_.parameters) {
+    if (p.trains) std::fill_n(gradients + p.gradient, p.parameter.size(), 0.0F);
+  }
+  for (const auto& g : context.gradients_) {
+    context.backward_[g.step][g.call].at(g.argument).set_data_handle(gradients + g.offset);
+  }
+  try {
+    for (std::size_t i = 0; i < steps_.backward.size(); ++i) {
+      const Step& step = steps_.backward[i];
+      const op::Operation& o = *step.operation;
+      const auto has = [&](int v) { return v >= 0 && spec_.gradients[static_cast<std::size_t>(v)].bytes != 0; };
+      const bool logits = context.seed == Seed::logits && o.output == spec_.output;
+      HostGradient host{context.value(o.inputs[0]), context.value(o.output), context.gradient(o.output),
+                        has(o.inputs[0]) ? context.gradient(o.inputs[0]) : nullptr, gradients};
+      activation_backward(o, steps_.batch, logits, host);
+      context.execute(step, context.backward_[i]);
+      run_backward_on_host(o, steps_.batch, context.dropout, parameters_, spec_.parameters, host);
+    }
+  } catch (const dnnl::error& error) {
+    throw BackendError(std::string("oneDNN failed while computing gradients: ") + error.what() + ".");
+  }
+}
+
+}  // namespace cxrnet::onednn

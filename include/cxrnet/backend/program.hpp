@@ -1,0 +1,87 @@
+#pragma once
+#include <cxrnet/core/memory_plan.hpp>
+#include <cxrnet/core/parameter.hpp>
+#include <cxrnet/op/operation.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace cxrnet {
+
+// The contract between network and backend. A backend is a type:
+//
+//   using scalar = float;                      what logical parameters, gradients and results are made of
+//   using rules = Rules<...>;                  the fusions it has one operation for (op/rules.hpp)
+//   static constexpr std::string_view name;
+//   static constexpr std::size_t value_bytes(Dims);             upper bound for one image, whatever the layout
+//   static constexpr int micro_batch(int capacity);             images that it runs at once
+//   static constexpr bool trains(const op::Operation&);         whether it has that operation's backward
+//   class Program;
+//
+// and its Program runs a list of operations:
+//
+//   Program(const ProgramSpec&, int batch, const scalar* parameters);  throws BackendError
+//   void update();                             parameters have changed: what was packed of them is packed anew
+//   std::size_t packed_bytes() const;          weights that it keeps in a layout of its own
+//   std::size_t workspace_bytes() const;       what one context needs besides its part of the arena
+//   std::vector<Algorithm> algorithms() const; what it picked for each operation
+//   class Context;                             what one thread needs: Context(const Program&, std::byte* arena,
+//                                              std::byte* workspace), both aligned to arena_alignment
+//   void forward(Context&, const float* input, int n, float* output) const;
+//   void backward(Context&, int n, const scalar* seed, scalar* gradients) const;
+//
+// `forward` and `backward` allocate nothing. A layer never includes a backend.
+
+/// What a program is made of. The spans must outlive it: they are constants of the network's type.
+struct ProgramSpec {
+  std::span<const op::Operation> operations;
+  std::span<const ParameterInfo> parameters;
+  std::span<const Slot> values;     ///< by value number
+  std::span<const Slot> gradients;  ///< by value number
+  std::size_t bytes = 0;            ///< of the arena, for each image
+  int input = 0;
+  int output = 0;
+  Dims input_dims;
+  Dims output_dims;
+  Mode mode = Mode::inference;
+};
+
+/// What a backend picked for an operation. Recorded with checkpoints and cache keys: a choice changes last bits.
+struct Algorithm {
+  int layer = 0;
+  std::string operation;  ///< "convolution+bias+relu"
+  std::string name;       ///< "jit_wino_4x3:avx512_core"
+};
+
+/// Time that each operation took, summed over calls; give a context one to have it filled.
+struct Profile {
+  std::vector<double> seconds;  ///< by operation
+};
+
+/// Whose gradient `backward` is given: the output's; or, where the last operation ends in a softmax, that of the
+/// softmax's input, which a loss gives more exactly.
+enum class Seed { output, logits };
+
+/// Draws of dropout are a function of these and of the element.
+struct DropoutKey {
+  std::uint64_t seed = 0;
+  std::uint32_t step = 0;
+};
+
+/// An operation's kind and what is fused to it: "convolution+bias+relu+max_pool".
+inline std::string describe(const op::Operation& operation) {
+  static constexpr const char* kinds[] = {"convolution", "dense",   "bias",    "activation", "max_pool",
+                                          "global_average_pool", "flatten", "dropout", "add", "custom"};
+  const char* const activation = operation.activation == op::Activation::relu ? "relu" : "softmax";
+  if (operation.kind == op::Kind::activation) return activation;
+  std::string text = kinds[static_cast<int>(operation.kind)];
+  if (operation.bias >= 0 && operation.kind != op::Kind::bias) text += "+bias";
+  if (operation.activation != op::Activation::none) text += std::string("+") + activation;
+  if (operation.pool.height != 0) text += "+max_pool";
+  return text;
+}
+
+}  // namespace cxrnet

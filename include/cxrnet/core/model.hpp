@@ -1,0 +1,282 @@
+#pragma once
+#include <cxrnet/backend/program.hpp>
+#include <cxrnet/core/aligned.hpp>
+#include <cxrnet/core/error.hpp>
+#include <cxrnet/core/initialise.hpp>
+#include <cxrnet/core/rewrite.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cxrnet {
+
+/// How a host tensor type is read and answered: <cxrnet/xtensor.hpp> gives it for xtensor.
+template <class Tensor>
+struct HostTensor;
+
+/// public image (0 to 255, NHWC) to what the network's first operation reads.
+template <class Preprocess, class Pixel>
+void preprocess(std::span<const Pixel> image, int channels, std::span<float> prepared) {
+  const auto step = static_cast<std::size_t>(channels);
+  for (std::size_t i = 0; i < image.size(); i += step) {
+    for (int c = 0; c < channels; ++c) {
+      const float shift = c < 3 ? Preprocess::shift[static_cast<std::size_t>(c)] : 0.0F;
+      const auto source = static_cast<std::size_t>(Preprocess::source(c));
+      prepared[i + static_cast<std::size_t>(c)] = static_cast<float>(image[i + source]) * Preprocess::scale + shift;
+    }
+  }
+}
+
+/// The operations and memory of a network on a backend, all constants.
+template <class Net, class Backend, Mode mode>
+struct Lowered {
+  using T = Traits<Net>;
+  using Operations = Rewrite<Net, Backend, mode>;
+  static constexpr auto values = static_cast<std::size_t>(T::operation_count) + 1;
+  static constexpr auto backbone_plan =
+      plan_memory<values>(Operations::backbone, 0, T::input, [](Dims dims) { return Backend::value_bytes(dims); });
+  static constexpr auto head_plan = plan_memory<values>(Operations::head, T::feature_value, T::features,
+                                                        [](Dims dims) { return Backend::value_bytes(dims); });
+
+  static constexpr ProgramSpec backbone{Operations::backbone, T::parameters, backbone_plan.values,
+                                        backbone_plan.gradients, backbone_plan.bytes, 0, T::feature_value,
+                                        T::input, T::features, Mode::inference};
+  static constexpr ProgramSpec head{Operations::head, T::parameters, head_plan.values, head_plan.gradients,
+                                    head_plan.bytes, T::feature_value, Operations::output, T::features, T::output, mode};
+
+  /// Bytes of the one arena that holds every value and gradient, for batches of up to `capacity` images.
+  static constexpr std::size_t arena_bytes(int capacity) {
+    return backbone_plan.bytes * static_cast<std::size_t>(Backend::micro_batch(capacity)) +
+           head_plan.bytes * static_cast<std::size_t>(capacity);
+  }
+};
+
+/// A network that predicts: its parameters, and the backend's programs made of them. Const functions are safe to call
+/// from several threads at once: the weights are shared, each call takes a context of its own.
+template <class Net, class Backend>
+class Model {
+ public:
+  using T = Traits<Net>;
+  using scalar = typename Backend::scalar;
+  using Preprocess = typename T::Preprocess;
+  using Lowering = Lowered<Net, Backend, Mode::inference>;
+
+  /// A network with random parameters. Runs batches of up to `capacity` images at once; larger ones in parts.
+  explicit Model(int capacity = 32, std::uint64_t seed = 0)
+      : Model(initial_parameters<Net, scalar>(seed), capacity) {}
+
+  /// A network with the given parameters, in layer order. ArgumentError where their number is not the network's.
+  explicit Model(std::vector<scalar> parameters, int capacity = 32)
+      : parameters_(checked(std::move(parameters))),
+        capacity_(checked(capacity)),
+        backbone_(Lowering::backbone, Backend::micro_batch(capacity_), parameters_.data()),
+        head_(Lowering::head, capacity_, parameters_.data()) {}
+
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  Model(Model&&) = delete;
+  Model& operator=(Model&&) = delete;
+  ~Model() = default;
+
+  /// Class probabilities (n x classes) of n public images (n x height x width x channels, RGB, 0 to 255).
+  template <class Pixel>
+  void predict(std::span<const Pixel> images, std::span<float> probabilities) const {
+    const std::size_t n = count(images.size(), T::input, "images");
+    require(probabilities.size() == n * T::output.size(), "predict writes n x classes probabilities");
+    auto lease = this->lease();
+    for_each_part(n, capacity_, [&](std::size_t first, int part) {
+      const auto size = static_cast<std::size_t>(part);
+      const auto here = std::span(lease->features).first(size * T::features.size());
+      run_backbone(*lease, images.subspan(first * T::input.size(), size * T::input.size()), here);
+      head_.forward(lease->head, here.data(), part, probabilities.data() + first * T::output.size());
+    });
+  }
+
+  /// What the layers before the cut give (n x features) for n public images.
+  template <class Pixel>
+  void features(std::span<const Pixel> images, std::span<float> features) const {
+    const std::size_t n = count(images.size(), T::input, "images");
+    require(features.size() == n * T::features.size(), "features writes n x features values");
+    auto lease = this->lease();
+    run_backbone(*lease, images, features);
+  }
+
+  /// The same for images that are preprocessed already, as loaders give them.
+  void features_of_prepared(std::span<const float> prepared, std::span<float> features,
+                            Profile* profile = nullptr) const {
+    const std::size_t n = count(prepared.size(), T::input, "prepared images");
+    require(features.size() == n * T::features.size(), "features writes n x features values");
+    auto lease = this->lease();
+    lease->backbone.profile = profile;
+    for_each_part(n, backbone_.batch(), [&](std::size_t first, int part) {
+      backbone_.forward(lease->backbone, prepared.data() + first * T::input.size(), part,
+                        features.data() + first * T::features.size());
+    });
+    lease->backbone.profile = nullptr;
+  }
+
+  /// Class probabilities from features.
+  void predict_features(std::span<const float> features, std::span<float> probabilities) const {
+    const std::size_t n = count(features.size(), T::features, "features");
+    require(probabilities.size() == n * T::output.size(), "predict writes n x classes probabilities");
+    auto lease = this->lease();
+    for_each_part(n, capacity_, [&](std::size_t first, int part) {
+      head_.forward(lease->head, features.data() + first * T::features.size(), part,
+                    probabilities.data() + first * T::output.size());
+    });
+  }
+
+  /// Class probabilities of a host tensor of images (rank 4), strided ones included; include <cxrnet/xtensor.hpp>.
+  template <class Images>
+    requires requires { sizeof(HostTensor<Images>); }
+  [[nodiscard]] auto predict(const Images& images) const {
+    return HostTensor<Images>::apply(images, T::input, T::output.size(),
+                                     [this](auto in, std::span<float> out) { this->predict(in, out); });
+  }
+
+  /// Features of a host tensor of images.
+  template <class Images>
+    requires requires { sizeof(HostTensor<Images>); }
+  [[nodiscard]] auto features(const Images& images) const {
+    return HostTensor<Images>::apply(images, T::input, T::features.size(),
+                                     [this](auto in, std::span<float> out) { this->features(in, out); });
+  }
+
+  /// All parameters in layer order, laid out as Keras's.
+  [[nodiscard]] std::span<const scalar> parameters() const { return parameters_; }
+  /// One parameter, by its index in Traits<Net>::parameters.
+  [[nodiscard]] std::span<const scalar> parameter(int index) const {
+    const ParameterInfo& info = T::parameters[static_cast<std::size_t>(index)];
+    return parameters().subspan(info.offset, info.parameter.size());
+  }
+
+  /// Replaces parameters: `change` gets all of them. Not to be called while another thread predicts.
+  template <class Change>
+  void set_parameters(Change change) {
+    change(std::span<scalar>(parameters_));
+    backbone_.update();
+    head_.update();
+  }
+
+  /// The same where only what trains has changed: nothing before the cut is packed again.
+  template <class Change>
+  void set_trainable(Change change) {
+    change(std::span<scalar>(parameters_));
+    head_.update();
+  }
+
+  [[nodiscard]] int capacity() const { return capacity_; }
+  /// Bytes of the arena of one context, a constant of the type and the capacity.
+  static constexpr std::size_t arena_bytes(int capacity) { return Lowering::arena_bytes(capacity); }
+  /// Bytes of weights that the backend keeps in layouts of its own.
+  [[nodiscard]] std::size_t packed_bytes() const { return backbone_.packed_bytes() + head_.packed_bytes(); }
+  /// Bytes of workspace of one context, besides its arena.
+  [[nodiscard]] std::size_t workspace_bytes() const {
+    return std::max(backbone_.workspace_bytes(), head_.workspace_bytes());
+  }
+  /// What the backend picked for each operation.
+  [[nodiscard]] std::vector<Algorithm> algorithms() const {
+    auto list = backbone_.algorithms();
+    for (auto& algorithm : head_.algorithms()) list.push_back(std::move(algorithm));
+    return list;
+  }
+
+ private:
+  using Program = typename Backend::Program;
+
+  // One thread's arena, workspace and contexts.
+  struct Execution {
+    explicit Execution(const Model& model)
+        : arena(arena_bytes(model.capacity_)),
+          workspace(model.workspace_bytes()),
+          prepared(static_cast<std::size_t>(model.backbone_.batch()) * T::input.size()),
+          features(static_cast<std::size_t>(model.capacity_) * T::features.size()),
+          backbone(model.backbone_, arena.data(), workspace.data()),
+          head(model.head_,
+               arena.data() + Lowering::backbone_plan.bytes * static_cast<std::size_t>(model.backbone_.batch()),
+               workspace.data()) {}
+    AlignedBytes arena;
+    AlignedBytes workspace;
+    std::vector<float> prepared;
+    std::vector<float> features;
+    typename Program::Context backbone;
+    typename Program::Context head;
+  };
+
+  // Gives the execution back to the idle ones.
+  struct Return {
+    const Model* model;
+    void operator()(Execution* execution) const {
+      const std::lock_guard lock(model->mutex_);
+      model->idle_.emplace_back(execution);
+    }
+  };
+  using Lease = std::unique_ptr<Execution, Return>;
+
+  [[nodiscard]] Lease lease() const {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        Lease taken(idle_.back().release(), Return{this});
+        idle_.pop_back();
+        return taken;
+      }
+    }
+    return Lease(std::make_unique<Execution>(*this).release(), Return{this});
+  }
+
+  template <class Pixel>
+  void run_backbone(Execution& execution, std::span<const Pixel> images, std::span<float> features) const {
+    for_each_part(images.size() / T::input.size(), backbone_.batch(), [&](std::size_t first, int part) {
+      const std::size_t size = static_cast<std::size_t>(part) * T::input.size();
+      const auto prepared = std::span(execution.prepared).first(size);
+      preprocess<Preprocess>(images.subspan(first * T::input.size(), size), T::input.channels, prepared);
+      backbone_.forward(execution.backbone, prepared.data(), part, features.data() + first * T::features.size());
+    });
+  }
+
+  template <class Run>
+  static void for_each_part(std::size_t n, int at_once, Run run) {
+    const auto step = static_cast<std::size_t>(at_once);
+    for (std::size_t first = 0; first < n; first += step) run(first, static_cast<int>(std::min(step, n - first)));
+  }
+
+  static void require(bool holds, const char* what) {
+    if (!holds) throw ArgumentError(std::string(what) + ": the output span has another size.");
+  }
+  static std::size_t count(std::size_t elements, Dims dims, const char* what) {
+    if (elements % dims.size() != 0) {
+      throw ArgumentError("The span of " + std::string(what) + " holds " + std::to_string(elements) +
+                          " elements, not a multiple of the " + std::to_string(dims.size()) + " that one has.");
+    }
+    return elements / dims.size();
+  }
+  static std::vector<scalar> checked(std::vector<scalar> parameters) {
+    if (parameters.size() != T::parameter_count) {
+      throw ArgumentError("The network has " + std::to_string(T::parameter_count) + " parameters, " +
+                          std::to_string(parameters.size()) + " were given.");
+    }
+    return parameters;
+  }
+  static int checked(int capacity) {
+    if (capacity < 1) throw ArgumentError("A model's capacity is at least 1 image.");
+    return capacity;
+  }
+
+  std::vector<scalar> parameters_;
+  int capacity_;
+  Program backbone_;
+  Program head_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Execution>> idle_;
+};
+
+}  // namespace cxrnet
