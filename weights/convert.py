@@ -7,6 +7,7 @@
     convert.py keras H5 FILE          from Keras's own file (needs numpy and h5py)
 """
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -61,7 +62,7 @@ def download(url, md5, path):
         with urllib.request.urlopen(url, timeout=5) as answer, open(path, "wb") as file:
             while piece := answer.read(1 << 20):
                 file.write(piece)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         sys.exit(f"{url} cannot be reached ({error})")
     if hash_file(path, "md5") != md5:
         sys.exit(f"what came from {url} does not have the MD5 {md5} that Keras's source gives")

@@ -7,9 +7,11 @@
 #include <iterator>
 
 #include "catch.hpp"
+#include "message.hpp"
 #include "temp_folder.hpp"
 
 namespace fs = std::filesystem;
+using cxrnet::test::message_of;
 using cxrnet::test::TempFolder;
 
 namespace {
@@ -21,16 +23,6 @@ std::string read_text(const fs::path& path) {
 
 std::size_t entries(const fs::path& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-}
-
-template <class Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const cxrnet::FileError& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 // Limits the size of files this process can write, as a full disk would; restored at the end.
