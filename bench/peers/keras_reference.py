@@ -1,0 +1,123 @@
+"""The reference job in Keras: VGG16's frozen convolutions, a head of two dense layers, ten epochs, a test set."""
+
+import argparse
+import json
+import os
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import matplotlib
+
+matplotlib.use("Agg")
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras.src.legacy.preprocessing.image import ImageDataGenerator
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train", required=True, help="folder with one subfolder a class")
+    parser.add_argument("--val", required=True)
+    parser.add_argument("--test", help="independent test folder")
+    parser.add_argument("--weights", required=True, help="weights/fetch.sh's safetensors, or Keras's official no-top .h5")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", default="keras-run", help="folder for model, plot and metrics")
+    return parser.parse_args()
+
+
+def read_safetensors(path):
+    """Name -> float32 array."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = file.read()
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        assert entry["dtype"] == "F32", f"{path}: {name} is {entry['dtype']} and should be F32."
+        begin, end = entry["data_offsets"]
+        tensors[name] = np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"])
+    return tensors
+
+
+def build(weights):
+    official = weights if weights.endswith(".h5") else None
+    backbone = keras.applications.VGG16(weights=official, include_top=False, input_shape=(224, 224, 3))
+    if official is None:
+        tensors = read_safetensors(weights)
+        for layer in backbone.layers:
+            if layer.weights:
+                layer.set_weights([tensors[f"{layer.name}.kernel"], tensors[f"{layer.name}.bias"]])
+    backbone.trainable = False
+    x = keras.layers.GlobalAveragePooling2D()(backbone.output)
+    x = keras.layers.Dense(128, activation="relu")(x)
+    model = keras.Model(backbone.input, keras.layers.Dense(2, activation="softmax")(x))
+    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def plot(history, path):
+    figure, panels = plt.subplots(1, 2, figsize=(12, 4))
+    for panel, name in zip(panels, ("accuracy", "loss")):
+        panel.plot(history[name], label="Train")
+        panel.plot(history["val_" + name], label="Validation")
+        panel.set_title(name.capitalize())
+        panel.set_xlabel("Epoch")
+        panel.legend()
+    figure.savefig(path)
+
+
+def test_metrics(model, folder, flow):
+    generator = ImageDataGenerator(rescale=1 / 255).flow_from_directory(folder, shuffle=False, **flow)
+    probabilities = model.predict(generator)
+    truth, predicted = generator.classes, probabilities.argmax(axis=1)
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, pos_label=0, average="binary", zero_division=0)
+    return {
+        "positive": sorted(generator.class_indices)[0],
+        "accuracy": accuracy_score(truth, predicted),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "roc_auc": roc_auc_score(truth == 0, probabilities[:, 0]),
+    }
+
+
+def main():
+    args = arguments()
+    os.makedirs(args.out, exist_ok=True)
+    keras.utils.set_random_seed(args.seed)
+    flow = {"target_size": (224, 224), "batch_size": args.batch, "class_mode": "categorical"}
+    augmentation = ImageDataGenerator(
+        rescale=1 / 255,
+        rotation_range=20,
+        width_shift_range=0.2,
+        height_shift_range=0.2,
+        shear_range=0.2,
+        zoom_range=0.2,
+        horizontal_flip=True,
+        fill_mode="nearest",
+    )
+    train = augmentation.flow_from_directory(args.train, seed=args.seed, **flow)
+    val = ImageDataGenerator(rescale=1 / 255).flow_from_directory(args.val, shuffle=False, **flow)
+    model = build(args.weights)
+    began = time.perf_counter()
+    history = model.fit(train, validation_data=val, epochs=args.epochs, verbose=2).history
+    result = {"keras": keras.__version__, "backend": keras.backend.backend(), "seed": args.seed, "epochs": args.epochs}
+    result["fit_seconds"] = time.perf_counter() - began
+    result["history"] = history
+    plot(history, os.path.join(args.out, "history.png"))
+    model.save(os.path.join(args.out, "model.h5"))
+    if args.test:
+        result["test"] = test_metrics(model, args.test, flow)
+        print(result["test"])
+    with open(os.path.join(args.out, "result.json"), "w") as file:
+        json.dump(result, file, indent=1, default=float)
+
+
+if __name__ == "__main__":
+    main()
