@@ -2,6 +2,7 @@
 #include <cxrnet/augment/geometry.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,13 +17,15 @@ using PrepareFunction = void (*)(const std::uint8_t* rgb, int height, int width,
 namespace detail {
 
 using Float4 = float __attribute__((vector_size(16)));
-using Byte4 = std::uint8_t __attribute__((vector_size(4)));
+using Int4 = std::int32_t __attribute__((vector_size(16)));
 
-/// Four bytes, the first lowest, as floats.
-inline Float4 to_floats(std::uint32_t bytes) {
-  Byte4 lanes;
-  std::memcpy(&lanes, &bytes, sizeof lanes);
-  return __builtin_convertvector(lanes, Float4);
+static_assert(std::endian::native == std::endian::little, "pixels are taken apart as little-endian words");
+
+/// The low three bytes as floats, left where they stand: times 1, 256 and 65536. Sampling is linear, so that these
+/// factors are taken out with preprocessing's, and no byte is ever moved.
+inline Float4 spread(std::uint32_t pixel) {
+  const auto word = static_cast<std::int32_t>(pixel);
+  return __builtin_convertvector(Int4{word, word, word, word} & Int4{0xFF, 0xFF00, 0xFF0000, 0}, Float4);
 }
 
 struct PixelPair {
@@ -35,25 +38,28 @@ enum class Columns { one, several };
 /// A pixel and its right neighbour; reads exactly their six bytes (three where there is one column).
 template <Columns columns>
 PixelPair load_pair(const std::uint8_t* at) {
-  std::uint32_t left = 0;
+  // Whole words and shifts: copying six bytes into an eight-byte variable stalls on its reading back.
+  std::uint16_t low = 0;
+  std::memcpy(&low, at, sizeof low);
   if constexpr (columns == Columns::one) {
-    std::memcpy(&left, at, 3);
-    return {to_floats(left), to_floats(left)};
+    const Float4 pixel = spread(low | static_cast<std::uint32_t>(at[2]) << 16U);
+    return {pixel, pixel};
   } else {
-    std::uint32_t right = 0;
-    std::memcpy(&left, at, 4);
-    std::memcpy(&right, at + 2, 4);
-    return {to_floats(left), to_floats(right >> 8U)};
+    std::uint32_t high = 0;
+    std::memcpy(&high, at + 2, sizeof high);
+    return {spread(low | high << 16U), spread(high >> 8U)};
   }
 }
 
-/// Preprocessing of one pixel, and its three floats.
+/// Preprocessing of one spread pixel, and its three floats.
 template <class Preprocess>
-void store_pixel(Float4 rgb, float* prepared) {
-  const Float4 ordered =
-      __builtin_shufflevector(rgb, rgb, Preprocess::source(0), Preprocess::source(1), Preprocess::source(2), 3);
-  const Float4 shift{Preprocess::shift[0], Preprocess::shift[1], Preprocess::shift[2], 0.0F};
-  const Float4 result = ordered * Preprocess::scale + shift;
+void store_pixel(Float4 spread_rgb, float* prepared) {
+  constexpr auto factor = [](int c) { return Preprocess::scale / static_cast<float>(1 << 8 * Preprocess::source(c)); };
+  constexpr Float4 scale{factor(0), factor(1), factor(2), 0.0F};
+  constexpr Float4 shift{Preprocess::shift[0], Preprocess::shift[1], Preprocess::shift[2], 0.0F};
+  const Float4 ordered = __builtin_shufflevector(spread_rgb, spread_rgb, Preprocess::source(0), Preprocess::source(1),
+                                                 Preprocess::source(2), 3);
+  const Float4 result = ordered * scale + shift;
   std::memcpy(prepared, &result, 3 * sizeof(float));
 }
 

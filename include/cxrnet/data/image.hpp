@@ -26,7 +26,7 @@ struct ImageInfo {
   friend bool operator==(const ImageInfo&, const ImageInfo&) = default;
 };
 
-/// Decoded pixels: 8-bit RGB, rows top to bottom, `rgb.size() == height * width * 3`.
+/// Decoded pixels: 8-bit RGB, row by row from the top, `rgb.size() == height * width * 3`.
 struct Image {
   int height = 0;
   int width = 0;
@@ -34,7 +34,7 @@ struct Image {
 };
 
 /// The largest side, number of pixels and file that are decoded: far above any radiograph, and well within memory.
-inline constexpr int max_image_side = 16384;
+inline constexpr int max_image_side = 16384;  // STBI_MAX_DIMENSIONS
 inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 26;
 inline constexpr std::uintmax_t max_image_bytes = std::uintmax_t{1} << 28;
 
@@ -52,28 +52,19 @@ inline ImageFormat image_format(Bytes bytes, const std::filesystem::path& name) 
                       ", whatever its name says: convert it to PNG or JPEG, or remove it");
 }
 
-inline const stb::stbi_uc* stb_bytes(Bytes bytes) { return reinterpret_cast<const stb::stbi_uc*>(bytes.data()); }
-
 /// Format and size from the first bytes of a file; throws where they do not say or are too large.
 inline ImageInfo image_header(Bytes bytes, const std::filesystem::path& name) {
   const ImageFormat format = image_format(bytes, name);
-  int width = 0;
-  int height = 0;
-  int channels = 0;
-  stb::allocation_limit = std::size_t{1} << 20;
-  if (stb::stbi_info_from_memory(stb_bytes(bytes), static_cast<int>(bytes.size()), &width, &height, &channels) == 0) {
-    const std::string reason = stb::stbi_failure_reason();
-    if (reason != "too large") {
-      bad_image(name, "has a header that cannot be read (" + reason + "): fetch it again or remove it");
-    }
-    width = max_image_side + 1;
+  const auto size = format == ImageFormat::png ? png_size(bytes) : jpeg_size(bytes);
+  if (!size) bad_image(name, "ends or is damaged before its size: fetch it again or remove it");
+  const auto [height, width] = *size;
+  if (width == 0 || height == 0) bad_image(name, "has no pixels: fetch it again or remove it");
+  if (width > max_image_side || height > max_image_side || width * height > max_image_pixels) {
+    bad_image(name, "is " + std::to_string(width) + " x " + std::to_string(height) + " pixels, above the limits of " +
+                        std::to_string(max_image_side) + " a side and " + std::to_string(max_image_pixels >> 20) +
+                        " million in all: scale it down or remove it");
   }
-  if (width > max_image_side || height > max_image_side || std::int64_t{width} * height > max_image_pixels) {
-    bad_image(name, "is larger than " + std::to_string(max_image_side) + " pixels a side or " +
-                        std::to_string(max_image_pixels >> 20) + " million in all: scale it down or remove it");
-  }
-  if (width <= 0 || height <= 0) bad_image(name, "has no pixels: fetch it again or remove it");
-  return {format, height, width};
+  return {format, static_cast<int>(height), static_cast<int>(width)};
 }
 
 /// The first `limit` bytes of a file, or all of it; throws ImageError where it cannot be read or is too large.
@@ -140,8 +131,8 @@ inline void to_rgb(const stb::stbi_uc* pixels, std::size_t count, int channels, 
   int height = 0;
   int channels = 0;
   const std::unique_ptr<stb::stbi_uc, decltype(&std::free)> decoded(
-      stb::stbi_load_from_memory(detail::stb_bytes(bytes), static_cast<int>(bytes.size()), &width, &height, &channels,
-                                 0),
+      stb::stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
+                                 &width, &height, &channels, 0),
       &std::free);
   if (!decoded) {
     bad_image(name, "cannot be decoded (" + std::string(stb::stbi_failure_reason()) + "): fetch it again or remove it");

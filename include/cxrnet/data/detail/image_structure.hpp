@@ -83,24 +83,34 @@ inline std::optional<std::string_view> png_fault(Bytes bytes) {
   return "is cut short";
 }
 
-/// What is wrong with a JPEG's segments, from start-of-image to end-of-image; nothing if all is well.
-inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
-  constexpr std::uint32_t start_of_scan = 0xDA;
-  constexpr std::uint32_t end_of_image = 0xD9;
-  const auto stands_alone = [](std::uint32_t marker) { return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD7); };
-  bool seen_scan = false;
-  std::size_t at = 2;
+/// Where the next JPEG marker with a length of its own, or end-of-image, stands, from `at` on; `bytes.size()` where
+/// there is none. What comes between is filling, or a scan's entropy-coded data.
+inline std::size_t next_jpeg_marker(Bytes bytes, std::size_t at) {
   while (at + 1 < bytes.size()) {
-    // Bytes up to the next marker are filling, or a scan's entropy-coded data.
     const void* found = std::memchr(bytes.data() + at, 0xFF, bytes.size() - 1 - at);
     if (found == nullptr) break;
     at = static_cast<std::size_t>(static_cast<const std::byte*>(found) - bytes.data());
     const auto marker = byte_at(bytes, at + 1);
-    if (marker == 0x00 || marker == 0xFF || stands_alone(marker)) {
-      at += marker == 0xFF ? 1 : 2;
-      continue;
+    if (marker == 0xFF) {
+      ++at;
+    } else if (marker <= 0x01 || (marker >= 0xD0 && marker <= 0xD7)) {
+      at += 2;
+    } else {
+      return at;
     }
-    if (marker == end_of_image) {
+  }
+  return bytes.size();
+}
+
+inline constexpr std::uint32_t jpeg_end_of_image = 0xD9;
+inline constexpr std::uint32_t jpeg_start_of_scan = 0xDA;
+
+/// What is wrong with a JPEG's segments, from start-of-image to end-of-image; nothing if all is well.
+inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
+  bool seen_scan = false;
+  for (std::size_t at = next_jpeg_marker(bytes, 2); at < bytes.size(); at = next_jpeg_marker(bytes, at)) {
+    const auto marker = byte_at(bytes, at + 1);
+    if (marker == jpeg_end_of_image) {
       if (seen_scan) return std::nullopt;
       return "is damaged: it ends before any pixels";
     }
@@ -108,10 +118,33 @@ inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
     const std::size_t length = big_endian_16(bytes, at + 2);
     if (length < 2) return "is damaged: one of its parts has an impossible length";
     if (length > bytes.size() - at - 2) break;
-    seen_scan = seen_scan || marker == start_of_scan;
+    seen_scan = seen_scan || marker == jpeg_start_of_scan;
     at += length + 2;
   }
   return "is cut short";
+}
+
+struct PixelSize {
+  std::int64_t height;
+  std::int64_t width;
+};
+
+/// The size that a PNG's or JPEG's header states; nothing where the header does not get so far.
+inline std::optional<PixelSize> png_size(Bytes bytes) {
+  if (bytes.size() < 24 || !has_at(bytes, 12, "IHDR")) return std::nullopt;
+  return PixelSize{big_endian_32(bytes, 20), big_endian_32(bytes, 16)};
+}
+
+inline std::optional<PixelSize> jpeg_size(Bytes bytes) {
+  for (std::size_t at = next_jpeg_marker(bytes, 2); at < bytes.size() && bytes.size() - at >= 9;
+       at = next_jpeg_marker(bytes, at)) {
+    const auto marker = byte_at(bytes, at + 1);
+    const bool starts_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+    if (starts_frame) return PixelSize{big_endian_16(bytes, at + 5), big_endian_16(bytes, at + 7)};
+    if (marker == jpeg_end_of_image || marker == jpeg_start_of_scan) break;
+    at += big_endian_16(bytes, at + 2) + std::size_t{2};
+  }
+  return std::nullopt;
 }
 
 }  // namespace cxrnet::detail

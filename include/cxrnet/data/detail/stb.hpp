@@ -57,6 +57,11 @@ inline void* reallocate(void* block, std::size_t size) {
 #pragma push_macro("STBI_NO_STDIO")
 #pragma push_macro("STBI_NO_SIMD")
 #pragma push_macro("STBI_NO_ZLIB")
+#pragma push_macro("stbi__err")
+#pragma push_macro("stbi__errpuc")
+#pragma push_macro("stbi__vertically_flip_on_load")
+#pragma push_macro("stbi__unpremultiply_on_load")
+#pragma push_macro("stbi__de_iphone_flag")
 #undef STBI_INCLUDE_STB_IMAGE_H
 #undef STB_IMAGE_IMPLEMENTATION
 #undef STB_IMAGE_STATIC
@@ -74,6 +79,11 @@ inline void* reallocate(void* block, std::size_t size) {
 #undef STBI_NO_LINEAR
 #undef STBI_NO_STDIO
 #undef STBI_NO_ZLIB
+#undef stbi__err
+#undef stbi__errpuc
+#undef stbi__vertically_flip_on_load
+#undef stbi__unpremultiply_on_load
+#undef stbi__de_iphone_flag
 #define STB_IMAGE_IMPLEMENTATION
 // Internal linkage, since stb's own helpers have it: every unit that decodes has its copy, and none meets another.
 #define STB_IMAGE_STATIC
@@ -97,6 +107,11 @@ namespace cxrnet::detail::stb {
 #include <stb_image.h>
 }  // namespace cxrnet::detail::stb
 #pragma GCC diagnostic pop
+#pragma pop_macro("stbi__de_iphone_flag")
+#pragma pop_macro("stbi__unpremultiply_on_load")
+#pragma pop_macro("stbi__vertically_flip_on_load")
+#pragma pop_macro("stbi__errpuc")
+#pragma pop_macro("stbi__err")
 #pragma pop_macro("STBI_NO_ZLIB")
 #pragma pop_macro("STBI_NO_SIMD")
 #pragma pop_macro("STBI_NO_STDIO")

@@ -1,0 +1,187 @@
+#pragma once
+#include <cxrnet/augment/geometry.hpp>
+#include <cxrnet/core/error.hpp>
+#include <cxrnet/data/folder.hpp>
+#include <cxrnet/data/image.hpp>
+#include <cxrnet/data/resize.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace cxrnet {
+
+/// What to do with images that cannot be decoded: throw when one is first asked for, or decode all of them when the
+/// set is built, and go on without the bad ones.
+enum class BadImages { fail, skip };
+
+struct DatasetOptions {
+  ImageSize size{224, 224};
+  BadImages bad_images = BadImages::fail;
+  std::size_t memory = std::size_t{1} << 30;  ///< Bytes of decoded pixels to keep; the rest is decoded anew each time.
+  unsigned threads = 0;                       ///< For decoding up front (BadImages::skip); 0: one for each processor.
+};
+
+/// Labelled images, decoded and resized when first asked for and kept while memory allows. Safe from many threads.
+class ImageDataset {
+ public:
+  /// An image that was left out, and why.
+  struct Rejected {
+    std::filesystem::path file;
+    std::string reason;
+  };
+
+  /// Throws DataError where no image is left, or a class has lost its last one.
+  explicit ImageDataset(ImageFolder folder, DatasetOptions options = {})
+      : folder_(std::move(folder)), options_(options), kept_(folder_.items.size()) {
+    if (options_.size.height < 1 || options_.size.width < 1 || options_.size.height > max_image_side ||
+        options_.size.width > max_image_side) {
+      throw ArgumentError("Images of " + std::to_string(options_.size.height) + " x " +
+                          std::to_string(options_.size.width) + " pixels were asked for: ask for 1 to " +
+                          std::to_string(max_image_side) + " a side.");
+    }
+    if (options_.bad_images == BadImages::skip) drop_bad_images();
+    if (folder_.items.empty()) throw DataError("The folder " + folder_.root.string() + " has no image to read.");
+  }
+
+  [[nodiscard]] std::size_t size() const { return folder_.items.size(); }
+  [[nodiscard]] ImageSize image_size() const { return options_.size; }
+  /// Bytes of one image: height * width * 3.
+  [[nodiscard]] std::size_t image_bytes() const {
+    return static_cast<std::size_t>(options_.size.height) * static_cast<std::size_t>(options_.size.width) * 3;
+  }
+  [[nodiscard]] const std::filesystem::path& root() const { return folder_.root; }
+  [[nodiscard]] const std::vector<std::string>& classes() const { return folder_.classes; }
+  [[nodiscard]] const std::vector<ImageFolder::Item>& items() const { return folder_.items; }
+  [[nodiscard]] int label(std::size_t index) const { return folder_.items[index].label; }
+  [[nodiscard]] const std::string& name(std::size_t index) const { return folder_.items[index].name; }
+  /// In the folder's order.
+  [[nodiscard]] const std::vector<Rejected>& rejected() const { return rejected_; }
+
+  /// The image's RGB bytes: kept ones, or `scratch` filled with them. Throws ImageError.
+  [[nodiscard]] const std::uint8_t* pixels(std::size_t index, std::vector<std::uint8_t>& scratch) const {
+    auto& slot = kept_[index];
+    if (const std::uint8_t* kept = slot.load()) return kept;
+    const Image image = read_image(folder_.items[index].file);
+    if (!reserve()) {
+      scratch.resize(image_bytes());
+      resize_nearest(image, options_.size.height, options_.size.width, scratch.data());
+      return scratch.data();
+    }
+    std::unique_ptr<std::uint8_t[]> pixels;
+    try {
+      pixels = std::make_unique<std::uint8_t[]>(image_bytes());
+    } catch (...) {
+      used_ -= image_bytes();
+      throw;
+    }
+    resize_nearest(image, options_.size.height, options_.size.width, pixels.get());
+    return slot.publish(std::move(pixels), [this] { used_ -= image_bytes(); });
+  }
+
+ private:
+  /// An image's pixels once some thread has them. Two may decode the same image at once; the first one's are kept.
+  class Slot {
+   public:
+    Slot() = default;
+    Slot(Slot&& other) noexcept : pixels_(other.pixels_.exchange(nullptr)) {}
+    Slot& operator=(Slot&& other) noexcept {
+      delete[] pixels_.exchange(other.pixels_.exchange(nullptr));
+      return *this;
+    }
+    ~Slot() { delete[] pixels_.load(); }
+
+    [[nodiscard]] const std::uint8_t* load() const { return pixels_.load(std::memory_order_acquire); }
+
+    template <class Superfluous>
+    const std::uint8_t* publish(std::unique_ptr<std::uint8_t[]> pixels, const Superfluous& superfluous) {
+      std::uint8_t* before = nullptr;
+      if (pixels_.compare_exchange_strong(before, pixels.get(), std::memory_order_acq_rel)) return pixels.release();
+      superfluous();
+      return before;
+    }
+
+   private:
+    std::atomic<std::uint8_t*> pixels_{nullptr};
+  };
+
+  /// Takes one image's bytes from the budget, if it has them.
+  bool reserve() const {
+    std::size_t used = used_.load();
+    do {
+      if (options_.memory - std::min(options_.memory, used) < image_bytes()) return false;
+    } while (!used_.compare_exchange_weak(used, used + image_bytes()));
+    return true;
+  }
+
+  void drop_bad_images() {
+    std::vector<std::string> reasons(size());
+    std::atomic<std::size_t> next{0};
+    std::exception_ptr failure;
+    std::mutex mutex;
+    const auto work = [&] {
+      try {
+        std::vector<std::uint8_t> scratch;
+        for (std::size_t i = next++; i < size(); i = next++) {
+          try {
+            (void)pixels(i, scratch);
+          } catch (const ImageError& error) {
+            reasons[i] = error.what();
+          }
+        }
+      } catch (...) {
+        next = size();
+        const std::lock_guard lock(mutex);
+        failure = std::current_exception();
+      }
+    };
+    {
+      const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
+      std::vector<std::jthread> threads(options_.threads != 0 ? options_.threads : processors);
+      for (auto& thread : threads) thread = std::jthread(work);
+    }
+    if (failure) std::rethrow_exception(failure);
+
+    std::vector<std::size_t> left(classes().size());
+    std::vector<std::string> first_reason(classes().size());
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size(); ++i) {
+      const auto c = static_cast<std::size_t>(label(i));
+      if (!reasons[i].empty()) {
+        if (first_reason[c].empty()) first_reason[c] = reasons[i];
+        rejected_.push_back({folder_.items[i].file, std::move(reasons[i])});
+        continue;
+      }
+      ++left[c];
+      if (kept != i) {
+        folder_.items[kept] = std::move(folder_.items[i]);
+        kept_[kept] = std::move(kept_[i]);
+      }
+      ++kept;
+    }
+    folder_.items.resize(kept);
+    kept_.resize(kept);
+    for (std::size_t c = 0; c < left.size(); ++c) {
+      if (left[c] != 0 || first_reason[c].empty()) continue;
+      throw DataError("No image of the class folder " + (folder_.root / classes()[c]).string() +
+                      " can be used, the first because " + first_reason[c]);
+    }
+  }
+
+  ImageFolder folder_;
+  DatasetOptions options_;
+  std::vector<Rejected> rejected_;
+  mutable std::vector<Slot> kept_;
+  mutable std::atomic<std::size_t> used_{0};
+};
+
+}  // namespace cxrnet

@@ -1,0 +1,140 @@
+#pragma once
+#include <cxrnet/augment/augment.hpp>
+#include <cxrnet/core/error.hpp>
+#include <cxrnet/random/mt19937_legacy.hpp>
+#include <cxrnet/random/philox.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cxrnet {
+
+/// One image's turn in an epoch.
+struct ScheduledSample {
+  std::uint32_t index;  ///< Into the data set.
+  TransformParameters transform;
+};
+
+enum class Order { sequential, shuffled };
+
+/// In what order and with which transforms an epoch visits a data set: a pure function of seed and epoch, so that
+/// training resumes and threads change nothing.
+class Schedule {
+ public:
+  /// Folder order, nothing random: validation and test.
+  static Schedule sequential() { return Schedule(Source::none, 0, Order::sequential, {}, {}); }
+
+  /// Philox, keyed on seed, epoch and sample: an image's transform does not depend on where it stands in the order.
+  static Schedule counter(std::uint64_t seed, Draws draws, ImageSize size, Order order = Order::shuffled) {
+    return Schedule(Source::counter, seed, order, draws, size);
+  }
+
+  /// What stepping Keras's `flow_from_directory(seed=seed, shuffle=True)` gives, batch by batch, `on_epoch_end()` after
+  /// each epoch. Throws ArgumentError where Keras has no such transforms, or no such seed.
+  static Schedule keras(std::uint64_t seed, Draws draws, ImageSize size) {
+    if (!draws.keras) {
+      throw ArgumentError(
+          "Keras's ImageDataGenerator cannot draw this list of transforms: list its own in the order rotation, shift, "
+          "shear, zoom, horizontal flip, vertical flip, or use the counter generator.");
+    }
+    if (seed > std::numeric_limits<std::uint32_t>::max()) {
+      throw ArgumentError("The seed " + std::to_string(seed) + " is too large for numpy: give one below 4294967296.");
+    }
+    return Schedule(Source::keras, seed, Order::shuffled, draws, size);
+  }
+
+  /// The plan of one epoch (from 0) of `samples` images in batches of `batch`, which Keras seeds one by one.
+  void plan(std::uint32_t epoch, std::size_t samples, std::size_t batch, std::vector<ScheduledSample>& plan) const {
+    if (samples > std::numeric_limits<std::uint32_t>::max() || batch == 0) {
+      throw ArgumentError("An epoch of " + std::to_string(samples) + " images in batches of " + std::to_string(batch) +
+                          " cannot be planned: the batch must be at least 1.");
+    }
+    plan.resize(samples);
+    if (source_ == Source::keras) {
+      plan_keras(epoch, batch, plan);
+      return;
+    }
+    for (std::size_t i = 0; i < samples; ++i) plan[i] = {static_cast<std::uint32_t>(i), {}};
+    if (order_ == Order::shuffled) {
+      RandomStream random(seed_, RandomUse::order, epoch, 0);
+      for (std::size_t i = samples; i-- > 1;) {
+        std::swap(plan[i].index, plan[random.below(static_cast<std::uint32_t>(i + 1))].index);
+      }
+    }
+    if (source_ == Source::none) return;
+    for (auto& sample : plan) {
+      RandomStream random(seed_, RandomUse::transform, epoch, sample.index);
+      sample.transform = draws_.draw(random, size_);
+    }
+  }
+
+ private:
+  enum class Source { none, counter, keras };
+
+  Schedule(Source source, std::uint64_t seed, Order order, Draws draws, ImageSize size)
+      : source_(source), seed_(seed), order_(order), draws_(draws), size_(size) {}
+
+  /// Seeded as before the batch that is `batches` after the first of all.
+  [[nodiscard]] LegacyRandomState keras_state(std::uint64_t batches) const {
+    if (seed_ + batches > std::numeric_limits<std::uint32_t>::max()) {
+      throw ArgumentError("The seed " + std::to_string(seed_) + " and " + std::to_string(batches) +
+                          " batches exceed numpy's largest seed: give a smaller seed.");
+    }
+    return LegacyRandomState(static_cast<std::uint32_t>(seed_ + batches));
+  }
+
+  /// ImageDataGenerator.get_random_transform: what is off draws nothing, except that both flips always draw.
+  [[nodiscard]] TransformParameters draw_keras(LegacyRandomState& random) const {
+    const KerasRanges& ranges = *draws_.keras;
+    const auto either_way = [&](double range) { return range == 0.0 ? 0.0 : random.uniform(-range, range); };
+    TransformParameters p;
+    p.theta = either_way(ranges.rotation);
+    p.tx = either_way(ranges.height_shift) * size_.height;
+    p.ty = either_way(ranges.width_shift) * size_.width;
+    p.shear = either_way(ranges.shear);
+    if (ranges.zoom != 0.0) {
+      p.zx = random.uniform(1.0 - ranges.zoom, 1.0 + ranges.zoom);
+      p.zy = random.uniform(1.0 - ranges.zoom, 1.0 + ranges.zoom);
+    }
+    p.flip_horizontal = random.random_sample() < 0.5 && ranges.horizontal == Mirror::yes;
+    p.flip_vertical = random.random_sample() < 0.5 && ranges.vertical == Mirror::yes;
+    return p;
+  }
+
+  void plan_keras(std::uint32_t epoch, std::size_t batch, std::vector<ScheduledSample>& plan) const {
+    if (plan.empty()) return;
+    const std::size_t samples = plan.size();
+    const std::uint64_t batches = (samples + batch - 1) / batch;
+    std::vector<std::uint32_t> order(samples);
+    // The first order is drawn after the first batch's seeding, and each later one from the state that the last batch
+    // of the epoch before has left. That state is reached again from that batch's own seed.
+    if (epoch > 0) {
+      LegacyRandomState random = keras_state(epoch * batches - 1);
+      if (epoch == 1 && batches == 1) random.permutation(order);
+      for (std::size_t i = (batches - 1) * batch; i < samples; ++i) (void)draw_keras(random);
+      random.permutation(order);
+    }
+    for (std::uint64_t b = 0; b < batches; ++b) {
+      LegacyRandomState random = keras_state(epoch * batches + b);
+      if (epoch == 0 && b == 0) random.permutation(order);
+      for (std::size_t i = b * batch; i < std::min(samples, (b + 1) * batch); ++i) {
+        plan[i] = {order[i], draw_keras(random)};
+      }
+    }
+  }
+
+  Source source_;
+  std::uint64_t seed_;
+  Order order_;
+  Draws draws_;
+  ImageSize size_;
+};
+
+}  // namespace cxrnet
