@@ -27,7 +27,8 @@ FileTraits traits_of(const fs::path& file, int label) {
     return {"PNG", at(18) * 256 + at(19), at(22) * 256 + at(23), label};
   for (std::size_t i = 2; at(i) == 0xff;) {
     const int marker = at(i + 1);
-    if (marker >= 0xc0 && marker <= 0xc2) return {"JPEG", at(i + 7) * 256 + at(i + 8), at(i + 5) * 256 + at(i + 6), label};
+    if (marker >= 0xc0 && marker <= 0xc2)
+      return {"JPEG", at(i + 7) * 256 + at(i + 8), at(i + 5) * 256 + at(i + 6), label};
     i += static_cast<std::size_t>(2 + at(i + 2) * 256 + at(i + 3));
   }
   FAIL("not a PNG or a JPEG: " << file);

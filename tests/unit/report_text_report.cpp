@@ -21,8 +21,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 TEST_CASE("The report of an evaluation reads as a person expects", "[report]") {
   const std::vector<std::string> classes{"COVID", "Normal"};
-  const Evaluation evaluation = evaluate_predictions(
-      std::vector<int>{0, 1, 1, 0, 1}, std::vector<float>{.9F, .1F, .2F, .8F, .6F, .4F, .3F, .7F, .1F, .9F}, classes, 0);
+  const std::vector<float> rows{.9F, .1F, .2F, .8F, .6F, .4F, .3F, .7F, .1F, .9F};
+  const Evaluation evaluation = evaluate_predictions(std::vector<int>{0, 1, 1, 0, 1}, rows, classes, 0);
   CHECK(text_report(evaluation) ==
         R"(images                     5
 accuracy              0.6000   95 % interval 0.2307 to 0.8824 (Wilson)
