@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <cxrnet/io/hdf5.hpp>
+#include <cxrnet/io/hdf5_read.hpp>
 #include <cxrnet/io/named_tensors.hpp>
 
 namespace cxrnet {

@@ -1,0 +1,126 @@
+#pragma once
+#include <cxrnet/core/description.hpp>
+#include <cxrnet/io/keras_h5_writer.hpp>
+#include <cxrnet/io/match.hpp>
+#include <cxrnet/io/model_file.hpp>
+#include <cxrnet/io/safetensors.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cxrnet {
+
+/// The dims of a parameter as files have them.
+inline std::vector<std::size_t> dims_of(const Parameter& parameter) {
+  std::vector<std::size_t> dims;
+  for (int axis = 0; axis < parameter.rank; ++axis) {
+    dims.push_back(static_cast<std::size_t>(parameter.dims[static_cast<std::size_t>(axis)]));
+  }
+  return dims;
+}
+
+/// A network's parameters under their names, in layer order, with what is to be known of them.
+inline NamedTensors name_parameters(const Description& network, std::span<const float> parameters,
+                                    std::map<std::string, std::string> metadata = {}) {
+  NamedTensors tensors;
+  for (const ParameterInfo& info : network.parameters) {
+    const auto values = parameters.subspan(info.offset, info.parameter.size());
+    tensors.tensors.push_back(
+        {std::string(info.name.view()), dims_of(info.parameter), {values.begin(), values.end()}});
+  }
+  tensors.metadata = std::move(metadata);
+  return tensors;
+}
+
+enum class Which { all, frozen };
+
+/// Takes all parameters, or those that do not train (a backbone's), out of a file's tensors into `parameters`.
+/// FormatError where they do not fit.
+inline void take_parameters(const Description& network, const NamedTensors& file, const std::string& name, Which which,
+                            std::span<float> parameters) {
+  std::vector<WantedTensor> wanted;
+  std::vector<const ParameterInfo*> infos;
+  for (const ParameterInfo& info : network.parameters) {
+    if (which == Which::frozen && info.trains) continue;
+    wanted.push_back({std::string(info.name.view()), dims_of(info.parameter)});
+    infos.push_back(&info);
+  }
+  const auto found = match(wanted, file, name, which == Which::all ? Extras::refuse : Extras::ignore);
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    std::copy(found[i]->values.begin(), found[i]->values.end(),
+              parameters.begin() + static_cast<std::ptrdiff_t>(infos[i]->offset));
+  }
+}
+
+/// The network as a chain of Keras layers. FormatError where it has what Keras's Sequential layers do not.
+inline KerasModel keras_model_of(const Description& network) {
+  KerasModel model;
+  const auto size = [](int extent) { return static_cast<std::size_t>(extent); };
+  for (std::size_t index = 0; index < network.layers.size(); ++index) {
+    const LayerInfo& info = network.layers[index];
+    KerasLayer layer;
+    layer.name = std::string(info.name.view());
+    layer.trainable = info.parameter_count == 0 || info.trains;
+    if (info.kind == "input_layer") {
+      layer.class_name = "InputLayer";
+      layer.input_shape = {size(info.out.height), size(info.out.width), size(info.out.channels)};
+    }
+    for (const op::Operation& o : network.operations) {
+      if (o.layer != static_cast<int>(index)) continue;
+      switch (o.kind) {
+        case op::Kind::convolution:
+        case op::Kind::max_pool:
+          layer.class_name = o.kind == op::Kind::convolution ? "Conv2D" : "MaxPooling2D";
+          layer.units = o.kind == op::Kind::convolution ? size(o.out.channels) : 0;
+          layer.kernel = {size(o.window.height), size(o.window.width)};
+          layer.strides = {size(o.window.stride), size(o.window.stride)};
+          layer.padding = o.window.pad_bottom + o.window.pad_right > 0 ? "same" : "valid";
+          break;
+        case op::Kind::dense:
+          layer.class_name = "Dense";
+          layer.units = size(o.out.channels);
+          break;
+        case op::Kind::activation:
+          if (layer.class_name.empty()) layer.class_name = "Activation";
+          layer.activation = o.activation == op::Activation::relu ? "relu" : "softmax";
+          break;
+        case op::Kind::global_average_pool: layer.class_name = "GlobalAveragePooling2D"; break;
+        case op::Kind::flatten: layer.class_name = "Flatten"; break;
+        case op::Kind::dropout:
+          layer.class_name = "Dropout";
+          layer.rate = o.rate;
+          break;
+        case op::Kind::bias: break;
+        case op::Kind::add:
+        case op::Kind::custom:
+          throw FormatError("The layer " + layer.name + " cannot be written as Keras's .h5: save safetensors instead.");
+      }
+    }
+    if (layer.class_name.empty()) {
+      throw FormatError("The layer " + layer.name + " cannot be written as Keras's .h5: save safetensors instead.");
+    }
+    model.layers.push_back(std::move(layer));
+  }
+  return model;
+}
+
+/// Writes safetensors (".safetensors") or Keras's .h5 (".h5", ".hdf5", ".keras" is refused), whole or not at all.
+inline void save_model(const std::filesystem::path& file, const Description& network, std::span<const float> parameters,
+                       std::map<std::string, std::string> metadata) {
+  const NamedTensors tensors = name_parameters(network, parameters, std::move(metadata));
+  const std::string extension = file.extension().string();
+  if (extension == ".safetensors") return write_safetensors(file, tensors);
+  if (extension != ".h5" && extension != ".hdf5") {
+    throw ArgumentError("A model is written as .safetensors or .h5, not as '" + file.string() + "'.");
+  }
+  KerasModel model = keras_model_of(network);
+  if (network.layers.back().out.is_vector()) model.training = KerasTraining{};
+  write_keras_h5(file, model, tensors);
+}
+
+}  // namespace cxrnet
