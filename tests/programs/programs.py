@@ -1,0 +1,414 @@
+"""Tests of the programs from outside: programs.py --programs DIR --source DIR --work DIR TEST, or --list."""
+
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+SKIPPED = 77
+
+
+# ---- making inputs
+
+
+def png(width, height, rows=None):
+    """The bytes of an 8-bit grey PNG; without rows, a header that promises more than the file holds."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixels = rows if rows is not None else b""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(pixels))
+        + chunk(b"IEND", b"")
+    )
+
+
+def good_png(width=64, height=48, level=90):
+    return png(width, height, b"".join(b"\0" + bytes((level + 3 * x + y) % 256 for x in range(width)) for y in range(height)))
+
+
+def bad_images():
+    """Name -> bytes of every kind of image that cannot be used."""
+    whole = good_png()
+    return {
+        "zero_bytes.png": b"",
+        "truncated.png": whole[: len(whole) // 2],
+        "text.png": b"This is a text.\n" * 20,
+        "text.jpg": b"Not a JPEG.\n",
+        "huge.png": png(100000, 100000),
+        "hostile.png": png(0x7FFFFFFF, 0x7FFFFFFF),
+        "no_pixels.png": png(0, 5, b""),
+    }
+
+
+def edit_safetensors(source, target, edit):
+    """Copies a safetensors file with its header and data passed through `edit(header, data)`."""
+    raw = source.read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    header, data = json.loads(raw[8 : 8 + size]), bytearray(raw[8 + size :])
+    edit(header, data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    target.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+# ---- running programs
+
+
+class Case:
+    def __init__(self, arguments):
+        self.programs = pathlib.Path(arguments.programs)
+        self.source = pathlib.Path(arguments.source)
+        self.shared = pathlib.Path(arguments.work)
+        self.data = self.shared / "data"
+        self.model = self.shared / "run" / "model.h5"
+        self.weights = self.source / "weights" / "vgg16_imagenet_notop.safetensors"
+        self.folder = self.shared / "cases" / arguments.test
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def run(self, program, *arguments, limit=None):
+        """Runs a program; `limit` bounds the size of the files that it may write, as a full disk does."""
+
+        def prepare():
+            if limit is not None:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        command = [str(self.programs / program), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, preexec_fn=prepare, timeout=280)
+        print("$", " ".join(command), "->", done.returncode, "\n" + done.stdout + done.stderr)
+        return done
+
+    def train(self, *arguments, data=None, **options):
+        data = data or self.data
+        fixed = ["--train", data / "train", "--val", data / "val", "--weights", self.weights, "--epochs", 1]
+        return self.run("train", *fixed, *arguments, **options)
+
+    def copy_data(self):
+        return pathlib.Path(shutil.copytree(self.data, self.folder / "data"))
+
+    def passes(self, done, *texts):
+        assert done.returncode == 0, f"status {done.returncode}"
+        for text in texts:
+            assert str(text) in done.stdout + done.stderr, f"does not say {text}"
+        self.no_leftovers()
+
+    def refuses(self, done, *texts):
+        """One sentence on stderr that has every text, and a status that is a program's own."""
+        assert 0 < done.returncode < 126, f"status {done.returncode}"
+        lines = [line for line in done.stderr.splitlines() if line.strip() and "warning" not in line.lower()]
+        assert len(lines) == 1, f"{len(lines)} lines on stderr instead of one"
+        for text in texts:
+            assert str(text) in lines[0], f"the message does not name {text}"
+        self.no_leftovers()
+
+    def no_leftovers(self):
+        left = [path for path in self.folder.rglob("*") if ".tmp" in path.name]
+        assert not left, f"left behind: {left}"
+
+
+def setup(case):
+    """Data of every split, and a model trained on it for one epoch."""
+    shutil.rmtree(case.data, ignore_errors=True)
+    shutil.rmtree(case.model.parent, ignore_errors=True)
+    if not case.weights.exists():
+        print("skipped: there are no weights; run weights/fetch.sh.")
+        sys.exit(SKIPPED)
+    case.passes(case.run("phantom", "--out", case.data, "--train", 4, "--val", 2, "--test", 3, "--seed", 5))
+    case.passes(case.train("--test", case.data / "test", "--out", case.model.parent))
+
+
+# ---- good runs
+
+
+def test_train_writes_everything(case):
+    run = case.model.parent
+    for name in ("model.h5", "model.safetensors", "history.json", "history.csv", "history.svg", "history.png", "run.json",
+                 "metrics.json", "predictions.csv"):
+        assert (run / name).stat().st_size > 0, name
+    history = json.loads((run / "history.json").read_text())
+    assert all(len(history[key]) == 1 for key in ("loss", "accuracy", "val_loss", "val_accuracy")), history
+    json.loads((run / "run.json").read_text())
+    json.loads((run / "metrics.json").read_text())
+    assert len((run / "predictions.csv").read_text().splitlines()) == 1 + 6
+    assert (run / "history.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (run / "history.svg").read_text()
+
+
+def test_evaluate_both_formats_alike(case):
+    rows = []
+    for name in ("model.h5", "model.safetensors"):
+        table = case.folder / f"{name}.csv"
+        case.passes(case.run("evaluate", "--model", case.model.parent / name, "--data", case.data / "test", "--csv", table,
+                             "--json", case.folder / f"{name}.json"), "COVID", "Normal")
+        json.loads((case.folder / f"{name}.json").read_text())
+        rows.append(table.read_text())
+    assert rows[0] == rows[1]
+
+
+def test_predict_prints_json(case):
+    images = sorted((case.data / "test").rglob("film*"))
+    done = case.run("predict", "--model", case.model, "--json", *images)
+    case.passes(done)
+    text = json.dumps(json.loads(done.stdout))
+    for image in images:
+        assert image.name in text, image
+
+
+def test_the_same_seed_trains_the_same_model(case):
+    figures = []
+    for threads in (1, 2):
+        case.passes(case.train("--seed", 3, "--threads", threads, "--out", case.folder / str(threads)))
+        history = json.loads((case.folder / str(threads) / "history.json").read_text())
+        figures.append([history[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")])
+    assert figures[0] == figures[1]
+
+
+def test_help_has_the_ethical_note(case):
+    for program in ("train", "evaluate", "predict"):
+        done = case.run(program, "--help")
+        case.passes(done)
+        assert "diagnos" in done.stdout.lower() and "clinician" in done.stdout.lower(), program
+
+
+def test_phantoms_follow_from_the_seed(case):
+    def digest(folder, seed):
+        case.passes(case.run("phantom", "--out", folder, "--train", 8, "--val", 0, "--test", 1, "--seed", seed))
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        names = [str(path.relative_to(folder)) for path in files]
+        return names, [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+
+    first, again, other = (digest(case.folder / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert first == again
+    assert not set(first[1]) & set(other[1])
+    assert len(set(first[1])) == len(first[1])
+    # File format says nothing of the class.
+    count = {(c, e): sum(n.startswith(f"train/{c}/") and n.endswith(e) for n in first[0])
+             for c in ("COVID", "Normal") for e in (".png", ".jpg")}
+    assert set(count.values()) == {4}, count
+
+
+def test_phantom_refuses_to_mix(case):
+    case.passes(case.run("phantom", "--out", case.folder / "p", "--train", 1, "--val", 0, "--test", 0))
+    case.refuses(case.run("phantom", "--out", case.folder / "p", "--train", 1), case.folder / "p" / "train")
+    (case.folder / "file").write_text("")
+    case.refuses(case.run("phantom", "--out", case.folder / "file", "--train", 1), case.folder / "file")
+
+
+# ---- bad images
+
+
+def test_predict_names_a_bad_image(case):
+    for name, content in bad_images().items():
+        path = case.folder / name
+        path.write_bytes(content)
+        case.refuses(case.run("predict", "--model", case.model, path), name)
+
+
+def test_predict_names_a_missing_image(case):
+    case.refuses(case.run("predict", "--model", case.model, case.folder / "absent.png"), "absent.png")
+
+
+def test_evaluate_names_a_bad_image_or_skips_it(case):
+    data = case.copy_data()
+    for name, content in bad_images().items():
+        (data / "test" / "COVID" / name).write_bytes(content)
+    done = case.run("evaluate", "--model", case.model, "--data", data / "test", "--csv", case.folder / "p.csv")
+    case.refuses(done)
+    assert any(name in done.stderr for name in bad_images()), "no file is named"
+    assert not (case.folder / "p.csv").exists()
+    done = case.run("evaluate", "--model", case.model, "--data", data / "test", "--csv", case.folder / "p.csv", "--skip-bad")
+    case.passes(done, *bad_images())
+    assert len((case.folder / "p.csv").read_text().splitlines()) == 1 + 6
+
+
+def test_train_names_a_bad_image_or_skips_it(case):
+    data = case.copy_data()
+    for part in ("train", "val"):
+        for name, content in bad_images().items():
+            (data / part / "Normal" / f"{part}_{name}").write_bytes(content)
+    done = case.train("--out", case.folder / "run", data=data)
+    case.refuses(done)
+    assert any(name in done.stderr for name in bad_images()), "no file is named"
+    assert not (case.folder / "run" / "model.h5").exists()
+    done = case.train("--out", case.folder / "run", "--skip-bad", data=data)
+    case.passes(done, *(f"{part}_{name}" for part in ("train", "val") for name in bad_images()))
+
+
+# ---- bad folders
+
+
+def test_train_names_an_empty_class(case):
+    data = case.copy_data()
+    for path in (data / "train" / "COVID").iterdir():
+        path.unlink()
+    case.refuses(case.train("--out", case.folder / "run", data=data), "COVID")
+
+
+def test_train_names_a_missing_folder(case):
+    data = case.copy_data()
+    shutil.rmtree(data / "val")
+    case.refuses(case.train("--out", case.folder / "run", data=data), data / "val")
+
+
+def test_train_names_a_missing_class(case):
+    data = case.copy_data()
+    shutil.rmtree(data / "val" / "COVID")
+    case.refuses(case.train("--out", case.folder / "run", data=data), "COVID")
+
+
+def test_train_refuses_a_third_class(case):
+    data = case.copy_data()
+    for part in ("train", "val"):
+        (data / part / "Other").mkdir()
+        (data / part / "Other" / "a.png").write_bytes(good_png())
+    case.refuses(case.train("--out", case.folder / "run", data=data), data / "train")
+
+
+def test_evaluate_refuses_other_classes(case):
+    data = case.copy_data()
+    (data / "test" / "Normal").rename(data / "test" / "Pneumonia")
+    case.refuses(case.run("evaluate", "--model", case.model, "--data", data / "test"), "Pneumonia")
+
+
+def test_evaluate_refuses_an_unknown_positive_class(case):
+    case.refuses(case.run("evaluate", "--model", case.model, "--data", case.data / "test", "--positive", "Flu"), "Flu")
+
+
+# ---- bad weights and models
+
+
+def test_train_refuses_bad_weights(case):
+    good, bad = case.weights, case.folder / "bad.safetensors"
+    case.weights = bad
+
+    def refused(*texts):
+        case.refuses(case.train("--out", case.folder / "run"), bad, *texts)
+        assert not (case.folder / "run" / "model.h5").exists()
+
+    def other_shape(header, data):
+        header["block1_conv2.bias"]["shape"] = [8, 8]
+
+    def not_a_number(header, data):
+        begin = header["block3_conv1.kernel"]["data_offsets"][0]
+        data[begin : begin + 4] = struct.pack("<f", float("nan"))
+
+    def renamed(header, data):
+        header["other.kernel"] = header.pop("block5_conv3.kernel")
+
+    for edit, layer in ((other_shape, "block1_conv2"), (not_a_number, "block3_conv1"), (renamed, "block5_conv3")):
+        edit_safetensors(good, bad, edit)
+        refused(layer)
+    whole = good.read_bytes()
+    for content in (whole[: len(whole) // 3], b"\xff" * 64, b""):
+        bad.write_bytes(content)
+        refused()
+    bad.unlink()
+    refused()
+
+
+def test_predict_refuses_bad_models(case):
+    image = next((case.data / "test" / "COVID").iterdir())
+    for suffix in ("h5", "safetensors"):
+        whole = (case.model.parent / f"model.{suffix}").read_bytes()
+        for name, content in (("cut", whole[: len(whole) // 2]), ("text", b"no model\n" * 9), ("empty", b"")):
+            bad = case.folder / f"{name}.{suffix}"
+            bad.write_bytes(content)
+            case.refuses(case.run("predict", "--model", bad, image), bad)
+    case.refuses(case.run("predict", "--model", case.folder / "absent.h5", image), case.folder / "absent.h5")
+    case.refuses(case.run("predict", "--model", case.folder, image), case.folder)
+
+
+# ---- outputs that cannot be written
+
+
+def test_train_names_an_output_that_is_a_file(case):
+    file = case.folder / "file"
+    file.write_text("mine")
+    case.refuses(case.train("--out", file), file)
+    case.refuses(case.train("--out", file / "run"), file)
+    assert file.read_text() == "mine"
+
+
+def test_train_on_a_full_disk_keeps_the_old_model(case):
+    run = case.folder / "run"
+    shutil.copytree(case.model.parent, run)
+    before = (run / "model.h5").read_bytes()
+    case.refuses(case.train("--out", run, limit=1 << 20), run)
+    assert (run / "model.h5").read_bytes() == before
+
+
+def test_evaluate_names_an_output_that_is_a_folder(case):
+    target = case.folder / "taken"
+    target.mkdir()
+    for option in ("--json", "--csv"):
+        case.refuses(case.run("evaluate", "--model", case.model, "--data", case.data / "test", option, target), target)
+
+
+# ---- arguments and interruption
+
+
+def test_train_refuses_senseless_numbers(case):
+    for option, value in (("--epochs", "0"), ("--batch", "0"), ("--threads", "-1"), ("--seed", "x"), ("--preprocess", "none")):
+        done = case.run("train", "--train", case.data / "train", "--val", case.data / "val", "--weights", case.weights,
+                        "--out", case.folder / "run", option, value)
+        assert 0 < done.returncode < 126 and option in done.stderr, option
+    assert not (case.folder / "run" / "model.h5").exists()
+
+
+def test_interrupted_training_saves_what_there_is(case):
+    run, log = case.folder / "run", case.folder / "log"
+    command = [case.programs / "train", "--train", case.data / "train", "--val", case.data / "val", "--weights", case.weights,
+               "--epochs", "1000", "--out", run]
+    with open(log, "w") as output:
+        process = subprocess.Popen(list(map(str, command)), stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 200
+        while "val_loss" not in log.read_text():  # the first epoch is over
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        status = process.wait(timeout=60)
+    finally:
+        process.kill()
+    print(log.read_text())
+    assert status in (0, 130), status
+    assert "model.h5" in log.read_text() or str(run) in log.read_text(), "does not say what was saved"
+    history = json.loads((run / "history.json").read_text())
+    assert 1 <= len(history["loss"]) < 1000
+    case.passes(case.run("predict", "--model", run / "model.h5", next((case.data / "test" / "COVID").iterdir())))
+
+
+def main():
+    tests = {name.removeprefix("test_"): function for name, function in globals().items() if name.startswith("test_")}
+    if sys.argv[1:] == ["--list"]:
+        print("\n".join(tests))
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    for option in ("--programs", "--source", "--work"):
+        parser.add_argument(option, required=True)
+    parser.add_argument("test", choices=["setup", *tests])
+    arguments = parser.parse_args()
+    case = Case(arguments)
+    if not arguments.test.startswith(("setup", "phantom")) and not case.model.exists():
+        print("skipped: there is no trained model, see programs.setup.")
+        sys.exit(SKIPPED)
+    (setup if arguments.test == "setup" else tests[arguments.test])(case)
+    shutil.rmtree(case.folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
