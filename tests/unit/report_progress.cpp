@@ -84,6 +84,22 @@ TEST_CASE("The live line never wraps while it is redrawn", "[report]") {
     }
 }
 
+TEST_CASE("The bar shrinks with its text and does not grow again within an epoch", "[report]") {
+  Screen screen;
+  Progress progress(screen.text, screen.options(ProgressStyle::Live, 85, ProgressGlyphs::Ascii));
+  progress.on_epoch_begin(1, 2, 2);
+  screen.now += 1.0;
+  progress.on_batch_end(1, 32, 0.5, 0.5);
+  const std::string first = last_line(screen.text.str());
+  CHECK(first.find("1/2 =====..... 1s ") == 0);
+  screen.now += 1.0;
+  progress.on_batch_end(2, 32, 0.5, 0.5);
+  progress.on_validation_begin();
+  CHECK(last_line(screen.text.str()).find("2/2 ========= 2s ") == 0);
+  progress.on_epoch_end(record);
+  CHECK(last_line(screen.text.str()).find("2/2 ========= 15s ") == 0);
+}
+
 TEST_CASE("The live line is redrawn twenty times a second at most, and at the last step", "[report]") {
   Screen screen;
   Progress progress(screen.text, screen.options(ProgressStyle::Live));

@@ -83,6 +83,7 @@ class Progress {
     elapsed_ = 0.0;
     begin_ = options_.seconds();
     drawn_ = -1.0;
+    bar_width_ = 20;
     if (options_.style == ProgressStyle::Live) out_ << title_ << '\n' << std::flush;
   }
 
@@ -136,15 +137,17 @@ class Progress {
 
   void draw(const std::string& rest) { draw_line(meter(options_.seconds() - begin_) + rest, Cut::ToTerminal); }
 
-  /// Redraws the line: steps, a bar of what room is left, text. The terminal must not wrap a line that is redrawn.
+  /// Redraws the line: steps, a bar of what room is left, text. A line that is redrawn must not wrap, and its bar only
+  /// ever shrinks within an epoch, lest it jump.
   void draw_line(const std::string& text, Cut cut) {
     const std::string total = std::to_string(steps_);
     const std::string count = right_aligned(std::to_string(step_), total.size()) + "/" + total + " ";
-    const int room = columns() - 2 - static_cast<int>(count.size() + text.size());
+    if (cut == Cut::ToTerminal)
+      bar_width_ = std::min(bar_width_, columns() - 2 - static_cast<int>(count.size() + text.size()));
     std::string line = count;
-    if (const int width = std::min(20, room); width >= 3) line += bar(width) + " ";
+    if (bar_width_ >= 3) line += bar(bar_width_) + " ";
     line += text;
-    if (cut == Cut::ToTerminal && room < 0)  // ASCII here: no bar was drawn
+    if (cut == Cut::ToTerminal && bar_width_ < 3)  // ASCII here: there is no bar
       line.resize(std::min(line.size(), static_cast<std::size_t>(std::max(0, columns() - 1))));
     out_ << '\r' << line << "\x1b[K" << std::flush;
     open_ = true;
@@ -177,6 +180,7 @@ class Progress {
   double begin_ = 0.0;
   double elapsed_ = 0.0;  ///< From the epoch's beginning to the last batch's end.
   double drawn_ = -1.0;   ///< `elapsed_` at the last drawing.
+  int bar_width_ = 20;
   bool open_ = false;
 };
 
