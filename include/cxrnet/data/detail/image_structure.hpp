@@ -102,8 +102,23 @@ inline std::size_t next_jpeg_marker(Bytes bytes, std::size_t at) {
   return bytes.size();
 }
 
+inline constexpr std::uint32_t jpeg_huffman_tables = 0xC4;
 inline constexpr std::uint32_t jpeg_end_of_image = 0xD9;
 inline constexpr std::uint32_t jpeg_start_of_scan = 0xDA;
+
+/// Whether a segment of Huffman tables has room for its codes. stb_image 2.27 writes past a table with more than 256 of
+/// them, and reads before it with 256 of which all are short.
+inline bool sound_huffman_tables(Bytes segment) {
+  while (!segment.empty()) {
+    constexpr std::size_t counts = 16;
+    if (segment.size() < 1 + counts) return false;
+    std::size_t codes = 0;
+    for (std::size_t i = 1; i <= counts; ++i) codes += byte_at(segment, i);
+    if (codes > 255 || codes > segment.size() - 1 - counts) return false;
+    segment = segment.subspan(1 + counts + codes);
+  }
+  return true;
+}
 
 /// What is wrong with a JPEG's segments, from start-of-image to end-of-image; nothing if all is well.
 inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
@@ -118,6 +133,9 @@ inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
     const std::size_t length = big_endian_16(bytes, at + 2);
     if (length < 2) return "is damaged: one of its parts has an impossible length";
     if (length > bytes.size() - at - 2) break;
+    if (marker == jpeg_huffman_tables && !sound_huffman_tables(bytes.subspan(at + 4, length - 2))) {
+      return "is damaged: its Huffman tables are impossible";
+    }
     seen_scan = seen_scan || marker == jpeg_start_of_scan;
     at += length + 2;
   }
