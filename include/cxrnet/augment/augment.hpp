@@ -35,7 +35,7 @@ struct Augment {
                 "Augment<...>: every member needs draw(RandomStream&, ImageSize, TransformParameters&) and "
                 "compose(Geometry&, const TransformParameters&), see docs/augmentation.md");
 
-  static TransformParameters draw(RandomStream& random, ImageSize size) {
+  static TransformParameters draw([[maybe_unused]] RandomStream& random, [[maybe_unused]] ImageSize size) {
     TransformParameters p;
     (Transforms::draw(random, size, p), ...);
     return p;
@@ -70,7 +70,7 @@ struct Augment {
   static constexpr bool repeats() {
     int seen[6] = {};
     bool result = false;
-    const auto count = [&]<class T>(std::type_identity<T>) {
+    [[maybe_unused]] const auto count = [&]<class T>(std::type_identity<T>) {
       if constexpr (KerasTransform<T>) result = ++seen[static_cast<int>(T::stage)] > 1 || result;
     };
     (count(std::type_identity<Transforms>{}), ...);
