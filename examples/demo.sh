@@ -77,31 +77,46 @@ fi
 [ -n "$run" ] || run=runs/$([ "$data" = demo-data ] && echo demo || basename "$data")
 
 step "Train, validate and test ($epochs epochs, into $run)"
-# A finished run of the same settings is kept; its settings are written last.
+# A finished run of the same settings is kept; what it was is written last.
 settings="data=$data epochs=$epochs options=${options[*]}"
 if [ "$retrain" = no ] && [ -f "$run/demo.txt" ] && [ "$(cat "$run/demo.txt")" = "$settings" ]; then
   echo "Already trained with these settings; --retrain does it again."
 else
-  rm -f "$run/demo.txt"
+  rm -f "$run/demo.txt" "$run/evaluation.txt" "$run/examples.txt"
   "$bin/train" --train "$data/train" --val "$data/val" --test "$data/test" \
     --weights weights/vgg16_imagenet_notop.safetensors --epochs "$epochs" --out "$run" "${options[@]}"
-  printf '%s\n' "$settings" >"$run/demo.txt"
+  # Ctrl-C leaves a model of fewer epochs: usable, and trained again by the next run.
+  [ "$(wc -l <"$run/history.csv")" -gt "$epochs" ] && printf '%s\n' "$settings" >"$run/demo.txt" ||
+    echo "Training ended before $epochs epochs; run this again to train anew."
 fi
 
+# Runs a command and keeps what it prints in a file of the run; the next time prints the file.
+once() { # FILE COMMAND...
+  local file=$1
+  shift
+  if [ ! -f "$file" ]; then
+    "$@" | tee "$file.part"
+    mv "$file.part" "$file"
+  else
+    cat "$file"
+  fi
+}
+
 step "Evaluate the saved model on $data/test"
-"$bin/evaluate" --model "$run/model.h5" --data "$data/test" --json "$run/evaluation.json"
+once "$run/evaluation.txt" "$bin/evaluate" --model "$run/model.h5" --data "$data/test" --json "$run/evaluation.json"
 
 step "Predict a few images"
 mapfile -t images < <(for class in "$data"/test/*/; do find "$class" -type f | sort | head -n 2; done)
-"$bin/predict" --model "$run/model.h5" "${images[@]}"
+once "$run/examples.txt" "$bin/predict" --model "$run/model.h5" "${images[@]}"
 
 step "To look at"
 cat <<END
-  $run/history.svg, history.png       accuracy and loss of each epoch (history.csv, history.json: the numbers)
-  $run/metrics.json, predictions.csv  the test set: precision, recall, F1, ROC AUC; and every image's probabilities
-  $run/model.h5                       the model: keras.models.load_model opens it (model.safetensors: the same)
-  $run/run.json                       settings, versions, hashes of files and weights
-  $data/                              the images
+In $run:
+  history.svg, history.png       accuracy and loss of each epoch (history.csv, history.json: the numbers)
+  metrics.json, predictions.csv  the test set: precision, recall, F1, ROC AUC; and every image's probabilities
+  model.h5                       the model: keras.models.load_model opens it (model.safetensors: the same)
+  run.json                       settings, versions, hashes of files and weights
+In $data: the images.
 
 Not a diagnosis: this studies a method on a small set of images; it may complement a clinician, never replace one.
 END
