@@ -1,0 +1,100 @@
+#include "common/run_record.hpp"
+
+#include <cxrnet/backend/onednn/api.hpp>
+#include <cxrnet/core/version.hpp>
+#include <cxrnet/io/atomic_file.hpp>
+#include <cxrnet/io/hash.hpp>
+#include <cxrnet/report/ethics.hpp>
+#include <cxrnet/report/metrics_json.hpp>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <omp.h>
+#include <sys/resource.h>
+
+namespace cxrnet::programs {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
+  }
+  return "unknown";
+}
+
+Json algorithms_json(const Classifier& net) {
+  Json list = Json::array();
+  for (const Algorithm& a : net.algorithms()) {
+    const auto& layer = net.description().layers[static_cast<std::size_t>(a.layer)];
+    list.push_back({{"layer", layer.name.view()}, {"operation", a.operation}, {"algorithm", a.name}});
+  }
+  return list;
+}
+
+Json images_json(const ImageDataset& images) {
+  Json files = Json::object();
+  for (const auto& item : images.items()) files[item.name] = sha256_file(item.file);
+  Json rejected = Json::array();
+  for (const auto& bad : images.rejected()) rejected.push_back({{"file", bad.file.string()}, {"reason", bad.reason}});
+  return {{"folder", images.root().string()}, {"images", images.size()}, {"skipped", rejected}, {"sha256", files}};
+}
+
+}  // namespace
+
+std::map<std::string, std::string> model_metadata(const Classifier& net, const std::vector<std::string>& classes) {
+  return {{"cxrnet", std::string(version)},
+          {"preprocess", std::string(net.description().preprocess)},
+          {"classes", Json(classes).dump()},
+          {"backend", std::string(net.backend()) + " (" + onednn::version() + ")"},
+          {"algorithms", algorithms_json(net).dump()}};
+}
+
+void write_run_record(const std::filesystem::path& file, const TrainSettings& s, const Classifier& net,
+                      const ImageDataset& train, const ImageDataset& validation, const ImageDataset* test,
+                      const FitResult& result) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  double seconds = 0;
+  for (const auto& epoch : result.history.epochs) seconds += epoch.seconds;
+  const Classifier::Memory memory = net.memory();
+  Json run = {
+      {"note", ethical_note},
+      {"settings",
+       {{"epochs", s.epochs},
+        {"batch", s.batch},
+        {"seed", s.seed},
+        {"rng", s.rng},
+        {"preprocess", s.preprocess},
+        {"augment", !s.no_augment},
+        {"optimizer", "adam"},
+        {"learning_rate", net.learning_rate()},
+        {"loss", "categorical_crossentropy"},
+        {"threads", s.threads == 0 ? omp_get_max_threads() : static_cast<int>(s.threads)}}},
+      {"versions", {{"cxrnet", version}, {"backend", net.backend()}, {"onednn", onednn::version()}}},
+      {"processor", processor()},
+      {"stopped_early", result.stopped},
+      {"epochs_finished", result.history.epochs.size()},
+      {"seconds",
+       {{"epochs", seconds}, {"frozen_layers", result.backbone_seconds}, {"waiting_for_images", result.waiting_seconds}}},
+      {"memory_bytes",
+       {{"peak_resident", static_cast<std::uint64_t>(usage.ru_maxrss) * 1024},
+        {"arena", memory.arena},
+        {"training_arena", memory.training_arena},
+        {"packed_weights", memory.packed},
+        {"workspace", memory.workspace},
+        {"gradients", memory.gradients},
+        {"optimizer", memory.optimizer}}},
+      {"classes", train.classes()},
+      {"algorithms", algorithms_json(net)},
+      {"weights", {{"file", s.weights.string()}, {"sha256", sha256_file(s.weights)}}},
+      {"train", images_json(train)},
+      {"validation", images_json(validation)}};
+  if (test != nullptr) run["test"] = images_json(*test);
+  write_atomically(file, json_text(run));
+}
+
+}  // namespace cxrnet::programs

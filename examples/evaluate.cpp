@@ -1,0 +1,53 @@
+// Evaluates a trained model on class folders.
+#include "common/program.hpp"
+
+#include <cxrnet/report/metrics_json.hpp>
+#include <cxrnet/report/text_report.hpp>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+using namespace cxrnet;
+using namespace cxrnet::programs;
+
+namespace {
+
+struct Settings {
+  std::filesystem::path model;
+  std::filesystem::path data;
+  std::string positive;
+  std::filesystem::path json;
+  std::filesystem::path csv;
+  unsigned threads = 0;
+  bool skip_bad = false;
+};
+
+int evaluate(const Settings& settings) {
+  use_threads(settings.threads);
+  const LoadedModel model = load_model(settings.model, 32);
+  const auto images = open_images(settings.data, model.names_classes ? model.classes : std::vector<std::string>{},
+                                  settings.skip_bad ? BadImages::skip : BadImages::fail, settings.threads);
+  require_class_count(*images, model.classifier->description());
+  const int positive = class_id(images->classes(), settings.positive);
+  std::vector<float> probabilities;
+  const Evaluation evaluation = evaluate_images(*model.classifier, *images, positive, settings.threads, probabilities);
+  std::cout << text_report(evaluation);
+  if (!settings.json.empty()) write_metrics_json(settings.json, evaluation);
+  if (!settings.csv.empty()) write_predictions(settings.csv, *images, probabilities);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Evaluates a trained classifier on class folders: accuracy, precision, recall, F1, AUC.");
+  Settings settings;
+  app.add_option("--model", settings.model, "Model file: safetensors, or Keras's .h5")->required();
+  app.add_option("--data", settings.data, "Folder of images, one subfolder for each class")->required();
+  app.add_option("--positive", settings.positive, "Class that the figures are about; default: the first by name");
+  app.add_option("--json", settings.json, "Write every figure to this file");
+  app.add_option("--csv", settings.csv, "Write each image's probabilities to this file");
+  app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
+  app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
+  return run(app, argc, argv, [&] { return evaluate(settings); });
+}

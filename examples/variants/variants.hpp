@@ -1,0 +1,31 @@
+#pragma once
+#include <cxrnet/train/classifier.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+// The closed list of network types that the programs choose among at run time. A new variant is a line here, and a
+// source beside that instantiates it.
+namespace cxrnet::programs {
+
+enum class Augmenting { no, yes };
+
+/// What a program's user chooses.
+struct Variant {
+  std::string preprocess = "rescale";  ///< or "imagenet"
+  Augmenting augmenting = Augmenting::no;
+};
+
+/// Random parameters of the variant's network, for a seed.
+std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);
+
+/// The variant's constants.
+const Description& describe(const Variant& variant);
+
+/// The reference's classifier on the default backend, with these parameters and batches of up to `capacity` images.
+std::unique_ptr<Classifier> make_classifier(const Variant& variant, std::vector<float> parameters, int capacity = 32,
+                                            std::uint64_t seed = 0);
+
+}  // namespace cxrnet::programs

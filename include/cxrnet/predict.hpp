@@ -1,0 +1,24 @@
+#pragma once
+// Networks that predict on the CPU, and their model files: all that an embedded classifier needs, without xtensor.
+#include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/core/model.hpp>
+#include <cxrnet/io/load.hpp>
+#include <cxrnet/layers/conv2d.hpp>
+#include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/dropout.hpp>
+#include <cxrnet/layers/flatten.hpp>
+#include <cxrnet/layers/global_average_pool.hpp>
+#include <cxrnet/layers/input.hpp>
+#include <cxrnet/layers/max_pool.hpp>
+#include <cxrnet/layers/residual.hpp>
+#include <cxrnet/models/vgg16.hpp>
+
+namespace cxrnet {
+
+/// A trained network out of a model file, on oneDNN.
+template <class Net>
+std::unique_ptr<Model<Net, OneDnn>> load(const std::filesystem::path& file, int capacity = 32) {
+  return load_as<Net, OneDnn>(file, capacity);
+}
+
+}  // namespace cxrnet
