@@ -48,7 +48,7 @@ void print_json(const std::vector<Prediction>& predictions, const std::vector<st
   for (const auto& prediction : predictions) {
     nlohmann::ordered_json probabilities;
     for (std::size_t k = 0; k < classes.size(); ++k) probabilities[classes[k]] = prediction.probabilities[k];
-    const auto best = static_cast<std::size_t>(predicted_class(std::span<const float>(prediction.probabilities)));
+    const auto best = static_cast<std::size_t>(predicted_class(std::span(prediction.probabilities)));
     list.push_back({{"file", prediction.file}, {"class", classes[best]}, {"probabilities", probabilities}});
   }
   std::cout << list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';

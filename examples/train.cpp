@@ -65,7 +65,8 @@ void print_profile(const Classifier& net, const Profile& profile) {
   for (std::size_t i = 0; i < profile.seconds.size(); ++i) {
     const op::Operation& o = net.fused()[i];
     const auto& layer = net.description().layers[static_cast<std::size_t>(o.layer)];
-    rows.push_back({std::string(layer.name.view()), describe(o), profile.seconds[i] * 1e3, 0});
+    rows.push_back({std::string(layer.name.view()), describe(o), profile.seconds[i] * 1e3,
+                    op::flops(o) * profile.images});
   }
   std::cout << profile_table(rows);
 }

@@ -59,6 +59,7 @@ struct Algorithm {
 /// Time that each operation took, summed over calls; give a context one to have it filled.
 struct Profile {
   std::vector<double> seconds;  ///< by operation
+  double images = 0;            ///< that went through, those that only fill a batch included
 };
 
 /// Whose gradient `backward` is given: the output's; or, where the last operation ends in a softmax, that of the

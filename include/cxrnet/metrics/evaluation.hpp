@@ -3,6 +3,7 @@
 #include <cxrnet/metrics/classification.hpp>
 #include <cxrnet/metrics/confusion_matrix.hpp>
 #include <cxrnet/metrics/interval.hpp>
+#include <cxrnet/metrics/predicted_class.hpp>
 #include <cxrnet/metrics/probability.hpp>
 #include <cxrnet/metrics/ranking.hpp>
 
@@ -43,11 +44,6 @@ struct Evaluation {
   double brier = 0.0;
   double log_loss = 0.0;
 };
-
-/// The most probable class of one sample, the first of equals.
-[[nodiscard]] inline int predicted_class(std::span<const float> probabilities) {
-  return static_cast<int>(std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin());
-}
 
 namespace detail {
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <cxrnet/metrics/predicted_class.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -32,11 +34,5 @@ struct CategoricalCrossentropy {
     }
   }
 };
-
-/// The largest probability's class; the first of equal ones.
-template <class Scalar>
-int predicted_class(std::span<const Scalar> probabilities) {
-  return static_cast<int>(std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin());
-}
 
 }  // namespace cxrnet

@@ -171,6 +171,7 @@ inline void Program::forward(Context& context, const float* input, int n, float*
   } catch (const dnnl::error& error) {
     throw BackendError(std::string("oneDNN failed while running the network: ") + error.what() + ".");
   }
+  if (context.profile != nullptr) context.profile->images += steps_.batch;
   if (output != nullptr) std::copy_n(context.value(spec_.output), count * spec_.output_dims.size(), output);
 }
 

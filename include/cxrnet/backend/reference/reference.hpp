@@ -89,6 +89,7 @@ class Reference<T, FusionRules>::Program {
         context.profile->seconds[i] += spent.count();
       }
     }
+    if (context.profile != nullptr) context.profile->images += n;
     if (output == nullptr) return;
     const T* result = context.value(spec_.output);
     std::transform(result, result + elements(spec_.output_dims), output, [](T x) { return static_cast<Out>(x); });
