@@ -1,4 +1,5 @@
 // Makes chest-like phantoms, labelled COVID and Normal: for trying the programs without patients' images.
+#include "common/program.hpp"
 #include "phantom/film.hpp"
 
 #include <cxrnet/io/atomic_file.hpp>
@@ -13,7 +14,6 @@
 #include <iostream>
 #include <mutex>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -66,7 +66,7 @@ void write(const Job& job) {
   const auto [width, height] = job.size;
   const int written = job.png ? stbi_write_png_to_func(append, &file, width, height, 1, grey.data(), width)
                               : stbi_write_jpg_to_func(append, &file, width, height, 1, grey.data(), job.quality);
-  if (written == 0) throw std::runtime_error(job.stem.string() + ": the image could not be encoded.");
+  if (written == 0) throw cxrnet::FileError("'" + job.stem.string() + "' could not be encoded as an image; is there enough memory?");
   cxrnet::write_atomically(fs::path(job.stem.string() + (job.png ? ".png" : ".jpg")), std::span<const std::byte>(file));
 }
 
@@ -93,9 +93,31 @@ void run(const std::vector<Job>& jobs) {
   if (failure) std::rethrow_exception(failure);
 }
 
+/// Draws every image of the three splits.
+int make(const fs::path& out, const std::array<int, 3>& counts, std::uint64_t seed) {
+  constexpr std::array splits{"train", "val", "test"};
+  std::vector<Job> jobs;
+  for (int split = 0; split < 3; ++split) {
+    const fs::path part = out / splits[static_cast<std::size_t>(split)];
+    if (fs::exists(part)) {
+      throw cxrnet::FileError("'" + part.string() + "' exists already: remove it, or give another folder with --out.");
+    }
+    for (const auto condition : {Condition::Covid, Condition::Normal}) {
+      const fs::path folder = part / (condition == Condition::Covid ? "COVID" : "Normal");
+      cxrnet::ensure_folder(folder);
+      for (int i = 0; i < counts[static_cast<std::size_t>(split)]; ++i) {
+        jobs.push_back(make_job(folder, seed, split, condition, i));
+      }
+    }
+  }
+  run(jobs);
+  std::cout << jobs.size() << " phantoms in " << out.string() << '\n';
+  return 0;
+}
+
 }  // namespace
 
-int main(int argc, char** argv) try {
+int main(int argc, char** argv) {
   fs::path out;
   std::array counts{96, 32, 48};
   std::uint64_t seed = 0;
@@ -109,25 +131,5 @@ int main(int argc, char** argv) try {
   app.add_option("--val", counts[1], "Validation images of each class")->check(limit)->capture_default_str();
   app.add_option("--test", counts[2], "Test images of each class")->check(limit)->capture_default_str();
   app.add_option("--seed", seed, "The same seed gives the same images")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-
-  constexpr std::array splits{"train", "val", "test"};
-  std::vector<Job> jobs;
-  for (int split = 0; split < 3; ++split) {
-    const auto s = static_cast<std::size_t>(split);
-    if (fs::exists(out / splits[s])) {
-      throw std::runtime_error((out / splits[s]).string() +
-                               " exists already; remove it or give another folder with --out.");
-    }
-    for (const auto condition : {Condition::Covid, Condition::Normal}) {
-      const fs::path folder = out / splits[s] / (condition == Condition::Covid ? "COVID" : "Normal");
-      fs::create_directories(folder);
-      for (int i = 0; i < counts[s]; ++i) jobs.push_back(make_job(folder, seed, split, condition, i));
-    }
-  }
-  run(jobs);
-  std::cout << jobs.size() << " phantoms in " << out.string() << '\n';
-} catch (const std::exception& error) {
-  std::cerr << "phantom: " << error.what() << '\n';
-  return 1;
+  return cxrnet::programs::run(app, argc, argv, [&] { return make(out, counts, seed); });
 }
