@@ -74,7 +74,7 @@ preset() {
   elif [ $((numbers[0] + numbers[1])) -eq 0 ]; then
     report "$name" 0 1 "${numbers[2]}" "no test was run"
   else
-    [ "${numbers[1]}" -eq 0 ] || sed -n '/The following tests FAILED/,$!p' "$logs/$name-test.log" | grep -v ' Passed ' | tail -n 200
+    [ "${numbers[1]}" -eq 0 ] || grep -vE ' Passed |^ +Start ' "$logs/$name-test.log" | tail -n 200
     report "$name" "${numbers[@]}"
   fi
 }

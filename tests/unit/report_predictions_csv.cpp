@@ -65,7 +65,7 @@ TEST_CASE("Predictions survive a round trip whatever the names hold", "[report]"
   CHECK(records[4][2] == "COVID, suspected");
 }
 
-TEST_CASE("Predictions of no files are a header; lists that do not match are refused", "[report]") {
+TEST_CASE("Predictions of no files are a header, and lists that do not match are refused", "[report]") {
   const std::vector<std::string> classes{"a", "b"};
   CHECK(predictions_csv({}, {}, {}, classes) == "file,true_class,predicted_class,p_a,p_b\r\n");
   const std::vector<std::string> files{"x"};

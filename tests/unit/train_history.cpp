@@ -7,7 +7,7 @@
 
 using namespace cxrnet;
 
-TEST_CASE("A column of the history is a plain vector; what was not measured is NaN", "[train]") {
+TEST_CASE("A column of the history is a plain vector, and what was not measured is NaN", "[train]") {
   History history;
   history.epochs.push_back({.epoch = 1, .loss = 0.5, .accuracy = 0.7, .val_loss = 0.6});
   history.epochs.push_back({.epoch = 2, .loss = 0.4});
