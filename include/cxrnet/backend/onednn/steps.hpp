@@ -154,22 +154,20 @@ class Steps {
     }
   }
 
-  /// Winograd where it may be; else direct from the layout at hand to the one that Winograd's neighbours want; else
-  /// whatever oneDNN likes.
+  /// Winograd where it may be; else direct, from the layout at hand if that has a kernel of its own, to the layout
+  /// that Winograd's neighbours want.
   Convolution choose(const op::Operation& o) const {
-    if (blocked_) {
-      if (automatic_) {
-        if (auto found = winograd(o)) return *found;
-      }
-      const Desc blocked = f32(batch_of(o.out, batch), Tag::nChw16c);
-      for (const Desc& src : {layout(o.inputs[0]), any(o.in, batch)}) {
-        try {
-          auto found = convolution(o, src, blocked, dnnl::algorithm::convolution_direct);
-          const bool plain_loops = std::string_view(found.impl_info_str()).starts_with("ref");
-          if (!plain_loops) return found;
-        } catch (const dnnl::error&) {
-          continue;
-        }
+    if (automatic_) {
+      if (auto found = winograd(o)) return *found;
+    }
+    const Desc dst = blocked_ ? f32(batch_of(o.out, batch), Tag::nChw16c) : any(o.out, batch);
+    for (const Desc& src : {layout(o.inputs[0]), any(o.in, batch)}) {
+      try {
+        auto found = convolution(o, src, dst, dnnl::algorithm::convolution_direct);
+        const bool plain_loops = std::string_view(found.impl_info_str()).starts_with("ref");
+        if (!plain_loops) return found;
+      } catch (const dnnl::error&) {
+        continue;
       }
     }
     return convolution(o, any(o.in, batch), any(o.out, batch), dnnl::algorithm::convolution_direct);
