@@ -4,6 +4,7 @@
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/data/folder.hpp>
 #include <cxrnet/data/image.hpp>
+#include <cxrnet/data/image_tensor.hpp>
 #include <cxrnet/data/loader.hpp>
 #include <cxrnet/io/model_io.hpp>
 #include <cxrnet/metrics/evaluation.hpp>

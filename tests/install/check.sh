@@ -21,4 +21,14 @@ if [ "$way" = package ]; then # the package, and not the source tree, must have 
   ! grep -rqF "$source/include" "$work/prefix" || { echo "An installed file names the source folder." >&2; exit 1; }
 fi
 cmake --build "$work/build"
-for program in "$work"/build/consumer "$work"/build/shapes; do "$program"; done
+"$work/build/shapes"
+# Without arguments the consumer's library throws, and its program prints the sentence.
+"$work/build/consumer" 2>"$work/error.txt" && { echo "The consumer accepted no arguments." >&2; exit 1; }
+grep -qx 'usage: classify MODEL IMAGE...' "$work/error.txt"
+# The README shows this very program.
+python3 - "$source" <<'PYTHON'
+import pathlib, sys
+root = pathlib.Path(sys.argv[1])
+program = (root / "tests/install/consumer.cpp").read_text()
+sys.exit(0 if program in (root / "README.md").read_text() else "README.md does not show tests/install/consumer.cpp as it is")
+PYTHON
