@@ -48,6 +48,13 @@ struct shape_error {
                 "cxrnet: this layer does not take the shape that comes before it (see shape_error<...>)");
 };
 
+/// What a network lists at that place is no layer.
+template <class Index, class L>
+struct not_a_layer {
+  static_assert(detail::never<Index, L>,
+                "cxrnet: this type is not a layer: see LayerContract in core/layer.hpp (see not_a_layer<...>)");
+};
+
 /// A layer trains that the backend cannot train yet.
 template <class Index, class L, class Backend>
 struct not_trainable {

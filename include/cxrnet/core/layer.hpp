@@ -14,7 +14,7 @@ namespace cxrnet {
 /// What every layer states; a layer is an empty type. Everything about it is settled by the compiler.
 ///
 ///   static constexpr std::string_view kind;               Keras's name for it: "dense"
-///   using expects = AnyImage;                             or AnyVector, AnyShape, Shape<H, W, C>, Vector<N>
+///   using expects = AnyImage;                             or ImageOfAtLeast<H, W>, AnyVector, AnyShape, Shape<H, W, C>, Vector<N>
 ///   static constexpr bool accepts(Dims in);               whether it takes that shape
 ///   static constexpr Dims output(Dims in);                the shape it gives
 ///   static constexpr void lower(op::Builder& builder);    the operations it stands for
@@ -24,6 +24,9 @@ namespace cxrnet {
 ///   static constexpr auto parameters(Dims in);            std::array<Parameter, n>
 ///   static constexpr bool random = true;                  it draws random numbers while training
 ///   static constexpr bool stateful = true;                it changes something besides its parameters while training
+///
+/// A layer checks its template arguments in `accepts`, not in the class: clang takes no class with a failed assertion
+/// for a layer, and would say so in a second error.
 ///
 /// A layer that stands for others has `using expansion = Seq<...>` (or Freeze, Named) instead of all these.
 template <class L>

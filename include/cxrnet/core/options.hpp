@@ -19,8 +19,11 @@ struct find_option<Category, Default, First, Rest...> {
   using type = First;
 };
 
+template <class Category, class Option>
+concept OptionOf = std::is_same_v<typename Option::option, Category>;
+
 template <class Category, class... Options>
-inline constexpr int count_options = (0 + ... + (std::is_same_v<typename Options::option, Category> ? 1 : 0));
+inline constexpr int count_options = (0 + ... + (OptionOf<Category, Options> ? 1 : 0));
 
 }  // namespace detail
 

@@ -71,8 +71,13 @@ class Analyser {
   template <class Node>
   constexpr void visit(int index) {
     using L = typename Node::layer;
-    static_assert(LayerContract<L>, "cxrnet: this type is not a layer: see LayerContract in core/layer.hpp");
     if (result_.fault >= 0) return;
+    if constexpr (LayerContract<L>) check_and_add<Node, L>(index);
+    else result_.fault = index;
+  }
+
+  template <class Node, class L>
+  constexpr void check_and_add(int index) {
     const Dims in = index == 0 ? implied_input<L>() : builder_.dims();
     const bool starts = requires { L::implies; };
     if (starts != (index == 0) || (!starts && !accepts<L>(in))) {
@@ -157,7 +162,10 @@ struct analysed<NodeList<Nodes...>> {
 
 /// Base of Traits: empty for a sound network, the one error otherwise.
 template <class Nodes, int fault = analysed<Nodes>::value.fault>
-struct checked
+struct checked : not_a_layer<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>> {};
+template <class Nodes, int fault>
+  requires(fault >= 0 && LayerContract<typename layer_at<fault, Nodes>::type>)
+struct checked<Nodes, fault>
     : shape_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>,
                   Got<shape_type<analysed<Nodes>::value.got>>,
                   Expects<std::conditional_t<analysed<Nodes>::value.expected.rank == 0,

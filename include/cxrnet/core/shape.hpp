@@ -38,6 +38,8 @@ struct Vector {
 
 /// What a layer can expect when it does not ask for one exact shape.
 struct AnyImage {};
+template <int Height, int Width>
+struct ImageOfAtLeast {};
 struct AnyVector {};
 struct AnyShape {};
 struct Nothing {};

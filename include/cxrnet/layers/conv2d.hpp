@@ -8,17 +8,19 @@ namespace cxrnet {
 /// Valid (the default, as Keras's), Stride<n>. Input height x width x channels.
 template <int Filters, int Kernel, class... Options>
 struct Conv2D {
-  static_assert(Filters > 0 && Kernel > 0, "cxrnet: Conv2D<Filters, Kernel> needs positive numbers");
-  static_assert(Allowed<ActivationOption, PaddingOption, StrideOption>::by<Options...>,
-                "cxrnet: Conv2D takes at most one activation, one of Same and Valid, and one Stride<n>");
   using Activation = option_of<ActivationOption, Linear, Options...>;
   using Padding = option_of<PaddingOption, Valid, Options...>;
   static constexpr int stride = option_of<StrideOption, Stride<1>, Options...>::step;
-  static_assert(Activation::activation != op::Activation::softmax, "cxrnet: Softmax takes a vector, not a feature map");
 
   static constexpr std::string_view kind = "conv2d";
-  using expects = AnyImage;
-  static constexpr bool accepts(Dims in) { return in.is_image() && window_fits<Padding>(in, Kernel, Kernel); }
+  using expects = std::conditional_t<std::is_same_v<Padding, Same>, AnyImage, ImageOfAtLeast<Kernel, Kernel>>;
+  static constexpr bool accepts(Dims in) {
+    static_assert(Filters > 0 && Kernel > 0, "cxrnet: Conv2D<Filters, Kernel> needs positive numbers");
+    static_assert(Allowed<ActivationOption, PaddingOption, StrideOption>::by<Options...>,
+                  "cxrnet: Conv2D takes at most one activation, one of Same and Valid, and one Stride<n>");
+    static_assert(Activation::activation != op::Activation::softmax, "cxrnet: Softmax takes a vector, not a feature map");
+    return in.is_image() && window_fits<Padding>(in, Kernel, Kernel);
+  }
   static constexpr op::Window window(Dims in) { return make_window<Padding>(in, Kernel, Kernel, stride); }
   static constexpr Dims output(Dims in) { return window_output(in, window(in), Filters); }
   static constexpr auto parameters(Dims in) {

@@ -8,12 +8,13 @@ namespace cxrnet {
 /// happens (Srivastava et al. 2014; Keras's Dropout).
 template <Real Rate>
 struct Dropout {
-  static_assert(Rate.value() >= 0 && Rate.value() < 1, "cxrnet: Dropout<Rate> needs a rate from 0 to below 1");
-
   static constexpr std::string_view kind = "dropout";
   static constexpr bool random = true;
   using expects = AnyShape;
-  static constexpr bool accepts(Dims in) { return in.rank > 0; }
+  static constexpr bool accepts(Dims in) {
+    static_assert(Rate.value() >= 0 && Rate.value() < 1, "cxrnet: Dropout<Rate> needs a rate from 0 to below 1");
+    return in.rank > 0;
+  }
   static constexpr Dims output(Dims in) { return in; }
   static constexpr void lower(op::Builder& builder) {
     builder.emit({.kind = op::Kind::dropout, .out = builder.dims(), .rate = Rate.value()});

@@ -24,6 +24,12 @@ struct Trainable {
 
 namespace vgg16 {
 
+template <bool allowed>
+struct options_are {
+  static_assert(allowed,
+                "cxrnet: VGG16Backbone takes one of Frozen and Trainable, and one of Rescale<n, d> and ImageNetCaffe");
+};
+
 template <FixedString name, int Filters>
 using Conv = Named<name, Conv2D<Filters, 3, Same, Relu>>;
 template <FixedString name>
@@ -50,9 +56,7 @@ using Top = typename Training::template apply<Named<"flatten", Flatten>, Named<"
 /// Frozen or Trainable (the default), and the preprocessing: Rescale<1, 255> (the default, the reference's) or
 /// ImageNetCaffe (what the ImageNet weights were trained with).
 template <class... Options>
-struct VGG16Backbone {
-  static_assert(Allowed<TrainingOption, PreprocessingOption>::by<Options...>,
-                "cxrnet: VGG16Backbone takes one of Frozen and Trainable, and one of Rescale<n, d> and ImageNetCaffe");
+struct VGG16Backbone : private vgg16::options_are<Allowed<TrainingOption, PreprocessingOption>::by<Options...>> {
   using expansion = vgg16::Backbone<option_of<TrainingOption, Trainable, Options...>,
                                     option_of<PreprocessingOption, Rescale<1, 255>, Options...>>;
 };

@@ -24,6 +24,12 @@ constexpr int untrainable_layer() {
   return -1;
 }
 
+template <class Lowering>
+constexpr bool ends_in_softmax() {
+  constexpr auto& head = Lowering::Operations::head;
+  return !head.empty() && head[head.size() - 1].activation == op::Activation::softmax;
+}
+
 template <class Net, class Backend, int layer = untrainable_layer<Net, Backend>()>
 struct trainable_on
     : not_trainable<LayerIndex<layer>, Layer<typename layer_at<layer, typename expand<Net>::type>::type>, Backend> {};
@@ -41,8 +47,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   using scalar = typename Backend::scalar;
   using Lowering = Lowered<Net, Backend, Mode::training>;
   static_assert(T::trainable_count > 0, "cxrnet: nothing in this network trains");
-  static_assert(!Loss::gradient_of_logits || Rewrite<Net, Backend, Mode::training>::head.back().activation ==
-                                                 op::Activation::softmax,
+  static_assert(T::trainable_count == 0 || !Loss::gradient_of_logits || detail::ends_in_softmax<Lowering>(),
                 "cxrnet: CategoricalCrossentropy needs a network that ends in Softmax");
 
   static constexpr std::size_t gradient_bytes = T::trainable_count * sizeof(scalar);
