@@ -18,10 +18,10 @@ namespace cxrnet {
 /// Keras's model takes prepared images, as the reference's does. Throws ArgumentError where layers and weights disagree,
 /// FileError where the file cannot be written.
 inline void write_keras_h5(const std::filesystem::path& path, const KerasModel& model, const NamedTensors& weights) {
-  const std::string version = "3.15.0", backend = "tensorflow";  // the Keras whose layout this is
+  const std::string keras_version = "3.15.0", backend = "tensorflow";  // the Keras whose layout this is
   const std::string config = detail::keras_model_config(model), root = "/model_weights";
   hdf5::Writer file;
-  file.text("/", "keras_version", version);
+  file.text("/", "keras_version", keras_version);
   file.text("/", "backend", backend);
   file.text("/", "model_config", config);
   if (model.training) file.text("/", "training_config", detail::keras_training_config(*model.training));
@@ -56,7 +56,7 @@ inline void write_keras_h5(const std::filesystem::path& path, const KerasModel& 
   }
   file.texts(root, "layer_names", layer_names);
   file.text(root, "backend", backend);
-  file.text(root, "keras_version", version);
+  file.text(root, "keras_version", keras_version);
   file.group(root + "/top_level_model_weights");
   file.texts(root + "/top_level_model_weights", "weight_names", {});
   file.save(path);
