@@ -11,13 +11,17 @@ namespace cxrnet::hdf5 {
 /// thread safety: a program that calls HDF5 itself, from another thread, must not do so while cxrnet reads or writes.
 class Session {
  public:
-  Session() : lock_(mutex()) {
+  Session() {
+    if (depth()++ == 0) mutex().lock();
     H5Eget_auto2(H5E_DEFAULT, &printer_, &data_);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session() { H5Eset_auto2(H5E_DEFAULT, printer_, data_); }
+  ~Session() {
+    H5Eset_auto2(H5E_DEFAULT, printer_, data_);
+    if (--depth() == 0) mutex().unlock();
+  }
 
   /// What HDF5 says went wrong innermost, for the end of a sentence.
   [[nodiscard]] static std::string reason() {
@@ -34,11 +38,15 @@ class Session {
   }
 
  private:
-  static std::recursive_mutex& mutex() {
-    static std::recursive_mutex one;
+  static std::mutex& mutex() {
+    static std::mutex one;
     return one;
   }
-  std::lock_guard<std::recursive_mutex> lock_;
+  // Not a recursive mutex: its owner is a thread's number, which a forked child does not keep.
+  static int& depth() {
+    thread_local int sessions = 0;
+    return sessions;
+  }
   H5E_auto2_t printer_ = nullptr;
   void* data_ = nullptr;
 };

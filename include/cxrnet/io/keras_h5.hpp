@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cxrnet/io/hdf5_read.hpp>
+#include <cxrnet/io/isolated.hpp>
 #include <cxrnet/io/named_tensors.hpp>
 
 namespace cxrnet {
@@ -168,9 +169,11 @@ class KerasReader {
 
 /// Reads the weights of a Keras HDF5 file as "<layer>.kernel", "<layer>.bias" in the order of the layers: the official
 /// weight files, `model.save` of Keras 2 and 3 (nested models flattened), and Keras 3's `.weights.h5`. Metadata is what
-/// cxrnet wrote, empty in a foreign file. Throws FormatError where it is damaged or refers to other files.
+/// cxrnet wrote, empty in a foreign file. Throws FormatError where it is damaged or refers to other files. HDF5 runs in a
+/// child process, because crafted and damaged files make it crash.
 [[nodiscard]] inline NamedTensors read_keras_h5(const std::filesystem::path& path) {
-  return detail::KerasReader(path).read();
+  const hdf5::Session session;  // no other thread is within HDF5 when the process forks
+  return detail::read_isolated(path, [&] { return detail::KerasReader(path).read(); });
 }
 
 }  // namespace cxrnet

@@ -209,8 +209,9 @@ class SafetensorsReader {
   return detail::SafetensorsReader(path).read();
 }
 
-/// Writes a safetensors file, F32, tensors and metadata in their order, whole or not at all. Throws FileError.
-inline void write_safetensors(const std::filesystem::path& path, const NamedTensors& model) {
+/// The bytes of a safetensors file: F32, tensors and metadata in their order. Throws ArgumentError where a name is twice
+/// there or values do not fill their dims.
+[[nodiscard]] inline std::vector<std::byte> safetensors_bytes(const NamedTensors& model) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!model.metadata.empty()) header["__metadata__"] = model.metadata;
   std::uint64_t offset = 0;
@@ -235,7 +236,12 @@ inline void write_safetensors(const std::filesystem::path& path, const NamedTens
     if (tensor.values.empty()) continue;
     at = std::copy_n(std::as_bytes(std::span(tensor.values)).data(), tensor.values.size() * sizeof(float), at);
   }
-  write_atomically(path, bytes);
+  return bytes;
+}
+
+/// Writes a safetensors file, whole or not at all. Throws FileError, and ArgumentError as `safetensors_bytes` does.
+inline void write_safetensors(const std::filesystem::path& path, const NamedTensors& model) {
+  write_atomically(path, safetensors_bytes(model));
 }
 
 }  // namespace cxrnet

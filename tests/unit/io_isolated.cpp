@@ -1,0 +1,43 @@
+#include <cxrnet/io/isolated.hpp>
+
+#include <csignal>
+#include <new>
+
+#include "catch.hpp"
+#include "message.hpp"
+
+using cxrnet::detail::read_isolated;
+using cxrnet::test::message_of;
+
+TEST_CASE("tensors and metadata come back from the child", "[io]") {
+  const cxrnet::NamedTensors model{{{"b", {2, 1}, {1, 2}}, {"a", {}, {3}}}, {{"k", "v"}}};
+  const cxrnet::NamedTensors back = read_isolated("f", [&] { return model; });
+  REQUIRE(back.tensors.size() == 2);
+  CHECK(back.tensors[0].name == "b");
+  CHECK(back.tensors[0].dims == model.tensors[0].dims);
+  CHECK(back.tensors[0].values == model.tensors[0].values);
+  CHECK(back.metadata == model.metadata);
+}
+
+TEST_CASE("errors come back with their type and text", "[io]") {
+  const auto none = [](auto error) { return [error]() -> cxrnet::NamedTensors { throw error; }; };
+  CHECK(message_of<cxrnet::FormatError>([&] { (void)read_isolated("f", none(cxrnet::FormatError("bad format"))); }) ==
+        "bad format");
+  CHECK(message_of<cxrnet::FileError>([&] { (void)read_isolated("f", none(cxrnet::FileError("bad file"))); }) == "bad file");
+  CHECK(message_of<cxrnet::FormatError>([&] { (void)read_isolated("f", none(std::bad_alloc())); }) ==
+        "'f' cannot be used as a weight file: std::bad_alloc");
+}
+
+TEST_CASE("a parser that crashes is an error, not a crash", "[io]") {
+  const std::string damaged = "'f' is damaged: it makes its parser crash or hang; fetch or save it again";
+  const auto dies = [&](int signal) {
+    return message_of<cxrnet::FormatError>([&] {
+      (void)read_isolated("f", [&]() -> cxrnet::NamedTensors {
+        std::signal(signal, SIG_DFL);
+        ::raise(signal);
+        return {};
+      });
+    });
+  };
+  for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGXCPU}) CHECK(dies(signal) == damaged);
+}
