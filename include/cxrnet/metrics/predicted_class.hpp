@@ -1,13 +1,12 @@
 #pragma once
 #include <algorithm>
-#include <span>
+#include <ranges>
 
 namespace cxrnet {
 
-/// The most probable class of one sample, the first of equals.
-template <class Scalar>
-[[nodiscard]] int predicted_class(std::span<Scalar> probabilities) {
-  return static_cast<int>(std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin());
+/// The most probable class of one sample, the first of equals. `probabilities` is a span or container of numbers.
+[[nodiscard]] constexpr int predicted_class(const std::ranges::random_access_range auto& probabilities) {
+  return static_cast<int>(std::ranges::max_element(probabilities) - std::ranges::begin(probabilities));
 }
 
 }  // namespace cxrnet
