@@ -115,12 +115,12 @@ class Model {
     const std::size_t n = count(prepared.size(), T::input, "prepared images");
     require(features.size() == n * T::features.size(), "features writes n x features values");
     auto lease = this->lease();
+    if (profile != nullptr) profile->seconds.resize(Lowering::backbone.operations.size());
     lease->backbone.profile = profile;
     for_each_part(n, backbone_.batch(), [&](std::size_t first, int part) {
       backbone_.forward(lease->backbone, prepared.data() + first * T::input.size(), part,
                         features.data() + first * T::features.size());
     });
-    lease->backbone.profile = nullptr;
   }
 
   /// Class probabilities from features.
@@ -162,6 +162,7 @@ class Model {
   template <class Change>
   void set_parameters(Change change) {
     change(std::span<scalar>(parameters_));
+    ++revision_;
     backbone_.update();
     head_.update();
   }
@@ -170,8 +171,11 @@ class Model {
   template <class Change>
   void set_trainable(Change change) {
     change(std::span<scalar>(parameters_));
+    ++revision_;
     head_.update();
   }
+  /// How often parameters were replaced.
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
 
   [[nodiscard]] int capacity() const { return capacity_; }
   /// Bytes of the arena of one context, a constant of the type and the capacity.
@@ -215,6 +219,7 @@ class Model {
   struct Return {
     const Model* model;
     void operator()(Execution* execution) const {
+      execution->backbone.profile = nullptr;
       const std::lock_guard lock(model->mutex_);
       model->idle_.emplace_back(execution);
     }
@@ -272,6 +277,7 @@ class Model {
   }
 
   std::vector<scalar> parameters_;
+  std::uint64_t revision_ = 0;
   int capacity_;
   Program backbone_;
   Program head_;

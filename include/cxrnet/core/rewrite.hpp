@@ -56,7 +56,8 @@ struct OperationBuffer {
 };
 
 template <class... List>
-constexpr bool fuse_by(Rules<List...>, op::Operation& first, const op::Operation& next, Mode mode) {
+constexpr bool fuse_by(Rules<List...>, [[maybe_unused]] op::Operation& first,
+                       [[maybe_unused]] const op::Operation& next, [[maybe_unused]] Mode mode) {
   return (false || ... || List::fuse(first, next, mode));
 }
 
@@ -72,14 +73,15 @@ consteval auto rewrite() {
   // Nothing before the cut is trained, so nothing there keeps what backward needs. Features end at the cut.
   const auto mode_of = [](const op::Operation& operation) { return operation.layer < T::cut ? Mode::inference : mode; };
   for (int i = 0; i < list.size;) {
-    const op::Operation& operation = list.at(i);
-    if (operation.kind == op::Kind::dropout && mode_of(operation) == Mode::inference &&
-        !Wanted::template has<Net>(operation.output)) {
+    op::Operation& operation = list.at(i);
+    const bool idle = operation.kind == op::Kind::dropout && mode_of(operation) == Mode::inference;
+    if (idle && !Wanted::template has<Net>(operation.output)) {
       list.redirect(operation.output, operation.inputs[0]);
       list.remove(i);
-    } else {
-      ++i;
+      continue;
     }
+    if (idle) operation.rate = 0;  // a copy, for who wants to see it
+    ++i;
   }
   for (int i = 0; i < list.size;) {
     op::Operation& first = list.at(i);

@@ -102,6 +102,8 @@ class Fitting {
       throw ArgumentError("Training needs at least 1 epoch and batches of 1 to " + std::to_string(net.capacity()) +
                           " images.");
     }
+    check(train);
+    if (validation != nullptr) check(*validation);
     width_ = net.description().features.size();
     // Images that no transform changes, before layers that do not train: their features are computed once.
     features_once_ = net.static_images() && net.description().cut > 0;
@@ -122,6 +124,23 @@ class Fitting {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  /// ArgumentError where the network takes other images, or has fewer classes.
+  void check(const ImageDataset& images) const {
+    const Description& network = net_.description();
+    const ImageSize size = images.image_size();
+    if (network.input != image_dims(size.height, size.width, 3)) {
+      throw ArgumentError("The network takes images of " + std::to_string(network.input.height) + " x " +
+                          std::to_string(network.input.width) + " x " + std::to_string(network.input.channels) +
+                          ", the data set '" + images.root().string() + "' gives " + std::to_string(size.height) +
+                          " x " + std::to_string(size.width) + " x 3: set DatasetOptions::size.");
+    }
+    if (images.classes().size() > network.output.size()) {
+      throw ArgumentError("The data set '" + images.root().string() + "' has " +
+                          std::to_string(images.classes().size()) + " classes, the network " +
+                          std::to_string(network.output.size()) + ".");
+    }
+  }
 
   void run_on_images(const Schedule& schedule) {
     Loader loader(train_, schedule, net_.prepare_augmented(),

@@ -5,6 +5,7 @@
 #include <cxrnet/train/loss.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -61,6 +62,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   explicit Trainer(Model<Net, Backend>& model, Optimizer chosen = {}, std::uint64_t seed = 0)
       : optimizer(chosen),
         model_(&model),
+        revision_(model.revision()),
         program_(Lowering::head, model.capacity(), model.parameters().data()),
         arena_(arena_bytes(model.capacity())),
         workspace_(program_.workspace_bytes()),
@@ -73,6 +75,12 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     context_.seed = Loss::gradient_of_logits ? Seed::logits : Seed::output;
   }
 
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+  Trainer(Trainer&&) = delete;
+  Trainer& operator=(Trainer&&) = delete;
+  ~Trainer() = default;
+
   /// Forward, loss and gradients of a batch of features; parameters stay as they are.
   StepResult gradients_of(std::span<const float> features, std::span<const int> labels) {
     const int n = static_cast<int>(labels.size());
@@ -80,6 +88,8 @@ class Trainer : private detail::trainable_on<Net, Backend> {
       throw ArgumentError("A training batch holds 1 to " + std::to_string(model_->capacity()) +
                           " samples, and as many features as labels.");
     }
+    if (revision_ != model_->revision()) program_.update();
+    revision_ = model_->revision();
     context_.dropout.step = static_cast<std::uint32_t>(steps_);
     program_.forward(context_, features.data(), n, probabilities_.data());
     StepResult result;
@@ -97,9 +107,11 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     return result;
   }
 
-  /// One training step: gradients, then the optimiser. The result is that of the parameters before the step.
+  /// One training step: gradients, then the optimiser. The result is that of the parameters before the step. Where the
+  /// loss is not finite, nothing changes.
   StepResult step(std::span<const float> features, std::span<const int> labels) {
     const StepResult result = gradients_of(features, labels);
+    if (!std::isfinite(result.loss_sum)) return result;
     ++steps_;
     model_->set_trainable([this](std::span<scalar> parameters) {
       constexpr std::size_t kept = Optimizer::state_per_parameter;
@@ -111,7 +123,6 @@ class Trainer : private detail::trainable_on<Net, Backend> {
                        std::span(state_).subspan(p.gradient * kept, size * kept));
       }
     });
-    program_.update();
     return result;
   }
 
@@ -124,6 +135,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
 
  private:
   Model<Net, Backend>* model_;
+  std::uint64_t revision_;  // of the parameters that program_ was last packed from
   typename Backend::Program program_;
   AlignedBytes arena_;
   AlignedBytes workspace_;

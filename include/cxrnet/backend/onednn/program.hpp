@@ -51,7 +51,7 @@ class Program {
     return list;
   }
 
-  /// Runs n <= batch images. What lies behind them in the arena is computed along and not looked at.
+  /// Runs n <= batch images; the rest of the batch is computed along as zeros.
   void forward(Context& context, const float* input, int n, float* output) const;
 
   /// Writes the gradients of what trains; `forward` of the same n images came before.
@@ -151,7 +151,9 @@ class Program::Context {
 
 inline void Program::forward(Context& context, const float* input, int n, float* output) const {
   const auto count = static_cast<std::size_t>(n);
-  std::copy_n(input, count * spec_.input_dims.size(), context.value(spec_.input));
+  // Rows behind the n-th are zero: what an older batch left there might be NaN, which no zero gradient undoes.
+  float* const rest = std::copy_n(input, count * spec_.input_dims.size(), context.value(spec_.input));
+  std::fill_n(rest, (static_cast<std::size_t>(steps_.batch) - count) * spec_.input_dims.size(), 0.0F);
   try {
     for (std::size_t i = 0; i < steps_.forward.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
@@ -179,7 +181,7 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
   const auto count = static_cast<std::size_t>(n) * spec_.output_dims.size();
   float* const start = context.gradient(spec_.output);
   std::copy_n(seed, count, start);
-  // Rows behind the n-th hold older images: no gradient comes from them.
+  // No gradient comes from the rows behind the n-th.
   std::fill_n(start + count, static_cast<std::size_t>(steps_.batch - n) * spec_.output_dims.size(), 0.0F);
   for (const ParameterInfo& p : spec_.parameters) {
     if (p.trains) std::fill_n(gradients + p.gradient, p.parameter.size(), 0.0F);
@@ -193,7 +195,7 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
       const op::Operation& o = *step.operation;
       const auto has = [&](int v) { return v >= 0 && spec_.gradients[static_cast<std::size_t>(v)].bytes != 0; };
       const bool logits = context.seed == Seed::logits && o.output == spec_.output;
-      HostGradient host{context.value(o.inputs[0]), context.value(o.output), context.gradient(o.output),
+      HostGradient host{context.plain_input(step, 0), context.value(o.output), context.gradient(o.output),
                         has(o.inputs[0]) ? context.gradient(o.inputs[0]) : nullptr, gradients};
       activation_backward(o, steps_.batch, logits, host);
       context.execute(step, context.backward_[i]);

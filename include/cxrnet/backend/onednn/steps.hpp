@@ -255,6 +255,9 @@ class Steps {
         step.calls.push_back(std::move(call));
       }
     }
+    if (o.kind == op::Kind::custom) {
+      step.staged[0] = bring(o.inputs[0], plain(o.in, batch), 0, step).where == Where::staging;
+    }
     backward.push_back(std::move(step));
   }
 

@@ -210,6 +210,7 @@ class Reference<T, FusionRules>::Program {
         break;
       case op::Kind::add: {
         if (dx != nullptr) std::copy_n(dy, count, dx);
+        if (dx != nullptr) written[number] = 1;  // both operands may be the same value
         const auto other = static_cast<std::size_t>(o.inputs[1]);
         if (has_gradient(o.inputs[1])) {
           T* const second = context.gradient(o.inputs[1]);
