@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test: tests/run.sh [GROUP...], groups cpu, asan, tsan, python. Installs what is missing; prints a line for each
+# Every test: tests/run.sh [GROUP...], groups cpu, asan, tsan, onednn3, python. Installs what is missing; prints a line for each
 # group and last "N passed, N failed" with what was skipped. Full output: build/logs/.
 set -uo pipefail
 
@@ -7,9 +7,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 . examples/packages.sh
 groups=("$@")
-[ $# -gt 0 ] || groups=(cpu asan tsan python)
+[ $# -gt 0 ] || groups=(cpu asan tsan onednn3 python)
 for group in "${groups[@]}"; do
-  case $group in cpu | asan | tsan | python) ;; *) fail "'$group' is not a group of tests: cpu, asan, tsan or python." ;; esac
+  case $group in cpu | asan | tsan | onednn3 | python) ;; *) fail "'$group' is not a group of tests: cpu, asan, tsan, onednn3 or python." ;; esac
 done
 
 install_packages "${build_packages[@]}" "${test_packages[@]}"
@@ -79,6 +79,23 @@ preset() {
   fi
 }
 
+# The backend on oneDNN 3, which Debian 12 does not have and Ubuntu 24.04 does, out of the Python package index.
+onednn3() {
+  local root3=build/onednn3-package
+  if [ ! -e "$root3/lib/libdnnl.so" ]; then
+    rm -rf "$root3" "$root3.parts"
+    mkdir -p "$root3.parts" "$root3"
+    if ! python3 -m pip download -q --no-deps -d "$root3.parts" onednn-devel-cpu-gomp==2023.2.0 onednn-cpu-gomp==2023.2.0 \
+      >"$logs/onednn3-install.log" 2>&1; then
+      report onednn3 0 0 1 "pip could not download oneDNN 3, see $logs/onednn3-install.log"
+      return
+    fi
+    for wheel in "$root3.parts"/*.whl; do python3 -m zipfile -e "$wheel" "$root3.parts/files"; done
+    cp -r "$root3.parts"/files/*.data/data/. "$root3"
+  fi
+  preset onednn3 "-DCXRNET_DNNL_ROOT=$root/$root3"
+}
+
 # Keras itself reads our files and we read its: each tests/python/*.py is one test (status 77: skipped).
 python_tests() {
   local venv=build/venv script status
@@ -114,6 +131,7 @@ for group in "${groups[@]}"; do
   case $group in
     cpu) preset cpu -DCXRNET_TESTS=ON -DCXRNET_EXAMPLES=ON -DCXRNET_BENCH=ON ;;
     asan | tsan) preset "$group" ;;
+    onednn3) onednn3 ;;
     python) python_tests ;;
   esac
 done

@@ -1,6 +1,8 @@
 #pragma once
 #include "catch.hpp"
 
+#include "temp_folder.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -138,33 +140,16 @@ inline std::vector<std::byte> grey_png(int width, int height, unsigned seed) {
       .done();
 }
 
-/// A folder of its own for a test, removed with everything in it.
-class TemporaryFolder {
+/// A folder of its own for a test, and files written into it.
+class TemporaryFolder : public TempFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cxrnet-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder could be made");
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
   std::filesystem::path write(const std::filesystem::path& name, std::span<const std::byte> bytes) const {
-    const auto file = path_ / name;
+    const auto file = path() / name;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     return file;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// The message of the `Error` that `action` throws; empty where it throws none.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "temp_folder.hpp"
 
 using namespace cxrnet;
 namespace fs = std::filesystem;
@@ -17,7 +18,6 @@ namespace {
 class Pretended {
  public:
   explicit Pretended(const std::string& body) {
-    fs::remove_all(folder_);
     fs::create_directories(folder_ / "bin");
     std::ofstream(drawing()) << "before";
     if (!body.empty()) {
@@ -30,7 +30,6 @@ class Pretended {
   Pretended& operator=(const Pretended&) = delete;
   ~Pretended() {
     ::setenv("PATH", before_.c_str(), 1);
-    fs::remove_all(folder_);
   }
   [[nodiscard]] fs::path drawing() const { return folder_ / "drawing $(exit 9) 'x'.svg"; }
   [[nodiscard]] std::string content() const {
@@ -43,7 +42,8 @@ class Pretended {
   }
 
  private:
-  fs::path folder_ = fs::temp_directory_path() / "cxrnet-test-gnuplot";
+  test::TempFolder temporary_;
+  fs::path folder_ = temporary_.path();
   std::string before_ = std::getenv("PATH");
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "temp_folder.hpp"
 
 using namespace cxrnet;
 
@@ -28,8 +29,8 @@ std::string content(const std::filesystem::path& file) {
 }  // namespace
 
 TEST_CASE("history.json has Keras's arrays, null where nothing was measured", "[report]") {
-  const auto folder = std::filesystem::temp_directory_path() / "cxrnet-test-history";
-  std::filesystem::create_directories(folder);
+  const test::TempFolder temporary;
+  const auto& folder = temporary.path();
   write_history_json(folder / "history.json", two_epochs());
   const auto json = nlohmann::json::parse(content(folder / "history.json"));
   CHECK(json.at("epoch") == std::vector<int>{1, 2});
@@ -46,7 +47,6 @@ TEST_CASE("history.json has Keras's arrays, null where nothing was measured", "[
         "epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds\r\n"
         "1,0.6666666666666666,0.65446192026,0.75,0.5,0.001,12.5\r\n"
         "2,0.7,0.6,,,,\r\n");
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("A history without epochs is empty arrays and a header", "[report]") {

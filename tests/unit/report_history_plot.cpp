@@ -10,22 +10,15 @@
 #include <utility>
 
 #include "catch.hpp"
+#include "temp_folder.hpp"
 
 using namespace cxrnet;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / "cxrnet-test-history-plot";
-  Folder() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path); }
-  [[nodiscard]] auto files() const { return std::distance(fs::directory_iterator(path), fs::directory_iterator()); }
+struct Folder : test::TempFolder {
+  [[nodiscard]] auto files() const { return std::distance(fs::directory_iterator(path()), fs::directory_iterator()); }
 };
 
 std::string content(const fs::path& file) {
@@ -63,7 +56,7 @@ bool have_gnuplot() {
 TEST_CASE("The plot has two panels with Train and Validation, as SVG and PNG", "[report]") {
   if (!have_gnuplot()) return;
   const Folder folder;
-  const fs::path odd = folder.path / "it's $(touch x); \"odd\" `name`.svg";
+  const fs::path odd = folder.path() / "it's $(touch x); \"odd\" `name`.svg";
   write_history_plot(odd, history_of(10));
   const std::string svg = content(odd);
   CHECK(svg.find("<?xml") == 0);
@@ -73,8 +66,8 @@ TEST_CASE("The plot has two panels with Train and Validation, as SVG and PNG", "
   CHECK(count(svg, ">Train</tspan>") == 2);
   CHECK(count(svg, ">Validation</tspan>") == 2);
 
-  write_history_plot(folder.path / "history.png", history_of(3));
-  const std::string png = content(folder.path / "history.png");
+  write_history_plot(folder.path() / "history.png", history_of(3));
+  const std::string png = content(folder.path() / "history.png");
   REQUIRE(png.size() > 5000);
   CHECK(png.substr(0, 8) == "\x89PNG\r\n\x1a\n");
   CHECK(png.substr(16, 8) == std::string("\0\0\x07\x08\0\0\x02\xee", 8));  // 1800 x 750
@@ -86,13 +79,13 @@ TEST_CASE("A single epoch, no validation, and figures that are not finite are dr
   const Folder folder;
   History history;
   history.epochs.push_back({.epoch = 1, .loss = INFINITY, .accuracy = 1.0});
-  write_history_plot(folder.path / "one.svg", history);
-  const std::string svg = content(folder.path / "one.svg");
+  write_history_plot(folder.path() / "one.svg", history);
+  const std::string svg = content(folder.path() / "one.svg");
   CHECK(count(svg, ">Train</tspan>") == 1);  // the loss has nothing to show
   CHECK(count(svg, ">Validation</tspan>") == 0);
   CHECK(count(svg, ">Model loss<") == 1);
-  write_history_plot(folder.path / "many.svg", history_of(500));
-  CHECK(count(content(folder.path / "many.svg"), ">Validation</tspan>") == 2);
+  write_history_plot(folder.path() / "many.svg", history_of(500));
+  CHECK(count(content(folder.path() / "many.svg"), ">Validation</tspan>") == 2);
 }
 
 TEST_CASE("Ticks of epochs are whole numbers, ten steps at most", "[report]") {
@@ -116,7 +109,7 @@ TEST_CASE("The accuracy axis holds its curves and stays near [0, 1]", "[report]"
 
 TEST_CASE("A history without epochs, or another kind of file, is refused", "[report]") {
   const Folder folder;
-  CHECK_THROWS_AS(write_history_plot(folder.path / "empty.svg", {}), ArgumentError);
-  CHECK_THROWS_AS(write_history_plot(folder.path / "history.bmp", history_of(2)), ArgumentError);
+  CHECK_THROWS_AS(write_history_plot(folder.path() / "empty.svg", {}), ArgumentError);
+  CHECK_THROWS_AS(write_history_plot(folder.path() / "history.bmp", history_of(2)), ArgumentError);
   CHECK(folder.files() == 0);
 }

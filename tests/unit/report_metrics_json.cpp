@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "temp_folder.hpp"
 
 using namespace cxrnet;
 
@@ -13,11 +14,10 @@ TEST_CASE("metrics.json holds every figure, exactly", "[report]") {
   const std::vector<std::string> classes{"COVID", "Normal"};
   const std::vector<float> rows{.9F, .1F, .2F, .8F, .6F, .4F, .3F, .7F, .1F, .9F};
   const Evaluation evaluation = evaluate_predictions(std::vector<int>{0, 1, 1, 0, 1}, rows, classes, 0);
-  const auto folder = std::filesystem::temp_directory_path() / "cxrnet-test-metrics-json";
-  std::filesystem::create_directories(folder);
+  const test::TempFolder temporary;
+  const auto& folder = temporary.path();
   write_metrics_json(folder / "metrics.json", evaluation);
   const auto json = nlohmann::json::parse(std::ifstream(folder / "metrics.json"));
-  std::filesystem::remove_all(folder);
 
   CHECK(json.at("note") == ethical_note);
   CHECK(json.at("samples") == 5);

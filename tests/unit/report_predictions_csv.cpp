@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "temp_folder.hpp"
 
 using namespace cxrnet;
 
@@ -44,12 +45,11 @@ TEST_CASE("Predictions survive a round trip whatever the names hold", "[report]"
   const std::vector<std::string> files{"a,b.png", "say \"x\".jpg", "two\r\nlines.png", "plain.png"};
   const std::vector<int> labels{0, 1, 1, 0};
   const std::vector<float> probabilities{.1F, .9F, 1.0F / 3, 2.0F / 3, 1e-30F, 1, .5F, .5F};
-  const auto folder = std::filesystem::temp_directory_path() / "cxrnet-test-predictions";
-  std::filesystem::create_directories(folder);
+  const test::TempFolder temporary;
+  const auto& folder = temporary.path();
   write_predictions_csv(folder / "predictions.csv", files, labels, probabilities, classes);
   std::ifstream stream(folder / "predictions.csv", std::ios::binary);
   const auto records = parse({std::istreambuf_iterator<char>(stream), {}});
-  std::filesystem::remove_all(folder);
 
   REQUIRE(records.size() == 5);
   CHECK(records[0] ==

@@ -29,7 +29,8 @@ inline std::string_view remedy(int code) {
     case EPERM: return "choose a place you may write to";
     case EROFS: return "choose a place that is not read-only";
     case ENOSPC:
-    case EDQUOT: return "free some space or choose another disk";
+    case EDQUOT:
+    case EFBIG: return "free some space or choose another disk";
     case ENAMETOOLONG: return "choose a shorter name";
     default: return "check the path and the disk";
   }
