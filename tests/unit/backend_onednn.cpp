@@ -95,6 +95,11 @@ TEST_CASE("Networks on oneDNN give what plain loops give", "[backend_onednn]") {
               n, capacity) < bound);
     CHECK(error<Seq<Input<12, 12, 16>, Conv2D<32, 3, Same>, Conv2D<20, 3, Relu>, GAP, Dense<2, Softmax>>>(n, capacity) <
           bound);
+    // What is given, at the end or at the cut, is plain whatever the layout inside.
+    CHECK(error<Seq<Input<12, 12, 16>, Conv2D<32, 3, Same, Relu>>>(n, capacity) < bound);
+    CHECK(error<Seq<Input<12, 12, 16>, Conv2D<20, 3, Same>, MaxPool<2>>>(n, capacity) < bound);
+    CHECK(error<Seq<Input<12, 12, 16>, Freeze<Conv2D<32, 3>, MaxPool<2>>, Conv2D<16, 3>, GAP>>(n, capacity) < bound);
+    CHECK(error<Seq<Input<12, 12, 16>, Freeze<Conv2D<32, 3>>, Dropout<0.5>, GAP, Dense<2>>>(n, capacity) < bound);
     CHECK(error<Seq<Input<9, 9, 3>, Residual<Conv2D<3, 3, Same>, Residual<Relu>>, MaxPool<2>, Flatten>>(n, capacity) <
           bound);
   }

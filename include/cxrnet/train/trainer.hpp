@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -108,10 +109,14 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   }
 
   /// One training step: gradients, then the optimiser. The result is that of the parameters before the step. Where the
-  /// loss is not finite, nothing changes.
+  /// loss or a gradient is not finite (a ReLU may hide NaN from the loss), nothing changes and the loss is NaN.
   StepResult step(std::span<const float> features, std::span<const int> labels) {
-    const StepResult result = gradients_of(features, labels);
-    if (!std::isfinite(result.loss_sum)) return result;
+    StepResult result = gradients_of(features, labels);
+    const auto finite = [](scalar g) { return std::isfinite(g); };
+    if (!std::isfinite(result.loss_sum) || !std::all_of(gradients_.begin(), gradients_.end(), finite)) {
+      result.loss_sum = std::numeric_limits<double>::quiet_NaN();
+      return result;
+    }
     ++steps_;
     model_->set_trainable([this](std::span<scalar> parameters) {
       constexpr std::size_t kept = Optimizer::state_per_parameter;

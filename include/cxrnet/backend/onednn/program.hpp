@@ -71,6 +71,7 @@ class Program::Context {
       : program_(&program), arena_(arena), workspace_(workspace), stream_(cpu()) {
     bind(program.steps_.forward, forward_);
     bind(program.steps_.backward, backward_);
+    bind(program.steps_.delivery, delivery_);
   }
   DropoutKey dropout;
   Seed seed = Seed::output;
@@ -146,11 +147,13 @@ class Program::Context {
   dnnl::stream stream_;
   std::vector<std::vector<Arguments>> forward_;
   std::vector<std::vector<Arguments>> backward_;
+  std::vector<std::vector<Arguments>> delivery_;
   std::vector<Gradient> gradients_;
 };
 
 inline void Program::forward(Context& context, const float* input, int n, float* output) const {
   const auto count = static_cast<std::size_t>(n);
+  const float* result = context.value(spec_.output);
   // Rows behind the n-th are zero: what an older batch left there might be NaN, which no zero gradient undoes.
   float* const rest = std::copy_n(input, count * spec_.input_dims.size(), context.value(spec_.input));
   std::fill_n(rest, (static_cast<std::size_t>(steps_.batch) - count) * spec_.input_dims.size(), 0.0F);
@@ -170,11 +173,15 @@ inline void Program::forward(Context& context, const float* input, int n, float*
         context.profile->seconds[i] += spent.count();
       }
     }
+    if (output != nullptr && !steps_.delivery.empty()) {
+      context.execute(steps_.delivery.front(), context.delivery_.front());
+      result = reinterpret_cast<const float*>(context.staging(0));
+    }
   } catch (const dnnl::error& error) {
     throw BackendError(std::string("oneDNN failed while running the network: ") + error.what() + ".");
   }
   if (context.profile != nullptr) context.profile->images += steps_.batch;
-  if (output != nullptr) std::copy_n(context.value(spec_.output), count * spec_.output_dims.size(), output);
+  if (output != nullptr) std::copy_n(result, count * spec_.output_dims.size(), output);
 }
 
 inline void Program::backward(Context& context, int n, const float* seed, float* gradients) const {

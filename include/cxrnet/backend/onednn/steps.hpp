@@ -58,6 +58,9 @@ class Steps {
     blocked_ = automatic_ && std::any_of(spec.operations.begin(), spec.operations.end(),
                                          [this](const op::Operation& o) { return winograd(o).has_value(); });
     for (const auto& operation : spec.operations) add(operation);
+    Step last{nullptr, {}};
+    bring(spec.output, plain(spec.output_dims, batch), 0, last);
+    if (!last.calls.empty()) delivery.push_back(std::move(last));
     for (std::size_t i = spec.operations.size(); i-- > 0;) {
       if (spec.operations[i].backward()) add_backward(spec.operations[i]);
     }
@@ -68,6 +71,7 @@ class Steps {
   int batch;
   std::vector<Step> forward;
   std::vector<Step> backward;
+  std::vector<Step> delivery;  ///< of an output that is not plain, into the first staging area; else none
   std::vector<Packed> packed;
   std::size_t scratch_bytes = 0;
   std::size_t staging_bytes = 0;  ///< of each of two areas for copies in another layout

@@ -119,9 +119,10 @@ void add_bias_backward(std::size_t channels, std::size_t rows, const T* dy, T* d
   }
 }
 
+/// NaN stays NaN.
 template <class T>
 void relu(std::size_t count, const T* x, T* y) {
-  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] > T{0} ? x[i] : T{0};
+  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] < T{0} ? T{0} : x[i];
 }
 
 /// From the output y, as a fused ReLU has no input left; dx and dy may be the same.

@@ -1,0 +1,157 @@
+#include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/core/model.hpp>
+#include <cxrnet/io/model_io.hpp>
+#include <cxrnet/layers/global_average_pool.hpp>
+#include <cxrnet/models/vgg16.hpp>
+#include <cxrnet/train/trainer.hpp>
+
+#include "catch.hpp"
+#include "network.hpp"
+#include "npy.hpp"
+#include "shared.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+using namespace cxrnet;
+using namespace cxrnet::test;
+
+namespace {
+
+/// A network of the first layers of another: its blocks 1 to n, as Keras's Model(inputs, intermediate output) is.
+template <std::size_t Count, class Nodes, class Taken = NodeList<>>
+struct first_nodes;
+template <std::size_t Count, class First, class... Rest, class... Taken>
+struct first_nodes<Count, NodeList<First, Rest...>, NodeList<Taken...>>
+    : first_nodes<Count - 1, NodeList<Rest...>, NodeList<Taken..., First>> {};
+template <class First, class... Rest, class... Taken>
+struct first_nodes<0, NodeList<First, Rest...>, NodeList<Taken...>> {
+  using nodes = NodeList<Taken...>;
+};
+/// The backbone up to block 1 to 5's pool.
+template <std::size_t Count>
+using Prefix = first_nodes<Count, typename Seq<VGG16Backbone<Frozen>, GAP>::nodes>;
+
+static_assert(Traits<Prefix<4>>::output == image_dims(112, 112, 64));
+static_assert(Traits<Prefix<19>>::output == image_dims(7, 7, 512));
+
+std::optional<NamedTensors> weights(std::string_view test) {
+  const std::filesystem::path file = CXRNET_SOURCE_DIR "/weights/vgg16_imagenet_notop.safetensors";
+  if (std::filesystem::exists(file)) return read_safetensors(file);
+  std::cout << "skipped: " << test << " needs VGG16's weights: run weights/fetch.sh\n";
+  return std::nullopt;
+}
+
+template <class Net>
+std::vector<float> parameters_of(const NamedTensors& file) {
+  std::vector<float> values = initial_parameters<Net>(0);
+  std::vector<float> backbone(Traits<Seq<VGG16Backbone<Frozen>>>::parameter_count);
+  take_parameters(description_of<Seq<VGG16Backbone<Frozen>>>, file, "weights", Which::frozen, backbone);
+  std::copy_n(backbone.begin(), std::min(values.size(), backbone.size()), values.begin());
+  return values;
+}
+
+/// One block's whole map of image 0 and spatial means of all four against Keras's.
+template <std::size_t Layers, class Backend>
+void check_block(int block, int capacity, const NamedTensors& file, const std::filesystem::path& golden) {
+  using Net = Prefix<Layers>;
+  using T = Traits<Net>;
+  const Model<Net, Backend> model(parameters_of<Net>(file), capacity);
+  const auto input = npy<float>(golden / "input.npy");
+  std::vector<float> maps(4 * T::output.size());
+  model.features_of_prepared({input.data(), input.size()}, maps);
+
+  const std::string name = "block" + std::to_string(block) + "_pool_";
+  const auto image0 = npy<float>(golden / (name + "image0.npy"));
+  const std::size_t step = block <= 2 ? 8 : 1;
+  const auto channels = static_cast<std::size_t>(T::output.channels);
+  const auto width = static_cast<std::size_t>(T::output.width);
+  std::vector<float> map0;
+  for (std::size_t y = 0; y < static_cast<std::size_t>(T::output.height); y += step) {
+    for (std::size_t x = 0; x < width; x += step) {
+      const auto pixel = maps.begin() + static_cast<std::ptrdiff_t>((y * width + x) * channels);
+      map0.insert(map0.end(), pixel, pixel + static_cast<std::ptrdiff_t>(channels));
+    }
+  }
+  const auto means = npy<float>(golden / (name + "gap.npy"));
+  std::vector<double> mean(4 * channels);
+  const double pixels = static_cast<double>(T::output.size() / channels);
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    mean[i / T::output.size() * channels + i % channels] += static_cast<double>(maps[i]) / pixels;
+  }
+  const double map_error = relative_error(map0, image0);
+  const double mean_error = relative_error(mean, means);
+  std::cout << "vgg16 block " << block << ", " << (std::is_same_v<Backend, OneDnnDirect> ? "onednn direct" : "onednn") << ", capacity " << capacity << ": maps " << map_error
+            << ", means " << mean_error << " of the largest\n";
+  CAPTURE(block, capacity);
+  CHECK(map_error < 1e-4);
+  CHECK(mean_error < 1e-4);
+}
+
+template <class Backend>
+void check_blocks(int capacity, const NamedTensors& file, const std::filesystem::path& golden) {
+  check_block<4, Backend>(1, capacity, file, golden);
+  check_block<7, Backend>(2, capacity, file, golden);
+  check_block<11, Backend>(3, capacity, file, golden);
+  check_block<15, Backend>(4, capacity, file, golden);
+  check_block<19, Backend>(5, capacity, file, golden);
+}
+
+}  // namespace
+
+TEST_CASE("VGG16's maps are Keras's within 1e-4", "[models_vgg16][slow]") {
+  const auto shared = shared_or_skip("VGG16's maps");
+  const auto file = weights("VGG16's maps");
+  if (!shared || !file) return;
+  const auto golden = *shared / "golden/vgg16";
+  // oneDNN picks other Winograd tiles for other batches.
+  for (const int capacity : {1, 4, 8}) check_blocks<OneDnn>(capacity, *file, golden);
+  check_blocks<OneDnnDirect>(8, *file, golden);
+}
+
+TEST_CASE("The head's gradients on VGG16 are Keras's", "[models_vgg16][slow]") {
+  const auto shared = shared_or_skip("the head's gradients on VGG16");
+  const auto file = weights("the head's gradients on VGG16");
+  if (!shared || !file) return;
+  using Net = Seq<VGG16Backbone<Frozen>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
+  using T = Traits<Net>;
+  auto parameters = parameters_of<Net>(*file);
+  const auto head = *shared / "golden/head";
+  const std::array names{"final_w1.npy", "final_b1.npy", "final_w2.npy", "final_b2.npy"};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto values = npy<float>(head / names[i]);
+    std::copy(values.begin(), values.end(), parameters.begin() + static_cast<std::ptrdiff_t>(T::parameters[26 + i].offset));
+  }
+  const auto golden = *shared / "golden/finetune";
+  Model<Net, OneDnn> model(parameters, 4);
+  const auto input = npy<float>(*shared / "golden/vgg16/input.npy");
+  std::vector<float> features(4 * 512);
+  model.features_of_prepared({input.data(), input.size()}, features);
+  std::vector<float> probabilities(8);
+  model.predict_features(features, probabilities);
+  const double prediction_error = relative_error(probabilities, npy<float>(golden / "predictions.npy"));
+
+  Trainer<Net, OneDnn> trainer(model);
+  const double loss = trainer.gradients_of(features, std::array{0, 0, 1, 1}).loss_sum / 4;
+  const auto truth = nlohmann::json::parse(std::ifstream(golden / "gradients.json"));
+  std::cout << "finetune head: predictions " << prediction_error << ", loss " << loss << " of " << truth.at("loss") << "\n";
+  CHECK(prediction_error < 1e-3);
+  CHECK(loss == Approx(truth.at("loss").get<double>()).epsilon(1e-3));
+  const std::array grads{"dense.kernel", "dense.bias", "dense_1.kernel", "dense_1.bias"};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto expected = npy<float>(golden / (std::string("grad_") + grads[i] + ".npy"));
+    const auto mine = trainer.gradients().subspan(T::parameters[26 + i].gradient, expected.size());
+    double squares = 0;
+    double expected_squares = 0;
+    for (std::size_t k = 0; k < mine.size(); ++k) {
+      squares += double{mine[k]} * mine[k];
+      expected_squares += double{expected.data()[k]} * expected.data()[k];
+    }
+    const double element = relative_error(mine, std::span(expected.data(), expected.size()));
+    const double norm = std::abs(std::sqrt(squares / expected_squares) - 1);
+    std::cout << "finetune gradient " << grads[i] << ": elements " << element << ", norm " << norm << "\n";
+    CHECK(element < 1e-3);
+    CHECK(norm < 1e-3);
+  }
+}
