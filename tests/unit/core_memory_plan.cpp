@@ -87,7 +87,7 @@ class Playback {
   }
   void read(const Place& place, const char* what) {
     for (std::size_t b = place.slot.offset / 64; b < (place.slot.offset + place.slot.bytes) / 64; ++b) {
-      if (owner_[b] != place.id) return fail(place, what);
+      if (b >= owner_.size() || owner_[b] != place.id) return fail(place, what);
     }
   }
   void fail(const Place& place, const std::string& what) {

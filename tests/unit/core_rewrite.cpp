@@ -11,11 +11,13 @@
 #include <cxrnet/models/vgg16.hpp>
 
 #include "catch.hpp"
+#include "quoted.hpp"
 
 #include <string>
 #include <vector>
 
 using namespace cxrnet;
+using namespace cxrnet::test;
 
 namespace {
 
@@ -27,6 +29,23 @@ struct Some {
 };
 struct All {
   using rules = Rules<FuseBias, FuseRelu, FuseMaxPool>;
+};
+
+// example-begin
+/// addition + ReLU: the end of a residual block in one pass. Backward reads the output alone.
+struct FuseAddRelu {
+  static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode) {
+    if (first.kind != op::Kind::add || first.activation != op::Activation::none ||
+        next.kind != op::Kind::activation || next.activation != op::Activation::relu) {
+      return false;
+    }
+    first.activation = next.activation;
+    return true;
+  }
+};
+// example-end
+struct Mine {
+  using rules = Rules<FuseBias, FuseRelu, FuseAddRelu>;
 };
 
 using Net = Seq<Input<8, 8, 3>, Freeze<Conv2D<4, 3, Relu>, MaxPool<2>>, Conv2D<4, 3, Same, Relu>, MaxPool<2>, Flatten,
@@ -133,6 +152,8 @@ TEST_CASE("What two operations read is not fused into one of them", "[core_rewri
   // behind an addition.
   CHECK(fused<Branch, All, Mode::inference>() ==
         Text{"convolution+bias 0>2", "relu 2>3", "convolution+bias 3>5", "add 5,2>6", "relu 6>7"});
+  // A backend's own rule takes the latter.
+  CHECK(fused<Branch, Mine, Mode::inference>().back() == "add+relu 5,2>7");
   // A branch that is a dropout alone adds a value to itself in inference.
   CHECK(fused<Seq<Input<2, 2, 1>, Residual<Dropout<0.5>>>, All, Mode::inference>() == Text{"add 0,0>2"});
 }
@@ -145,3 +166,5 @@ TEST_CASE("VGG16 becomes 13 convolutions with what stands around them", "[core_r
   static_assert(Rewrite<V, All, Mode::training>::backbone.size() == 14);
   CHECK(fused<V, All, Mode::inference>()[1] == "convolution+bias+relu+max_pool 3>7");
 }
+
+TEST_CASE("docs/backends.md quotes this file", "[core_rewrite]") { CHECK(doc_quotes("backends.md", "core_rewrite.cpp")); }

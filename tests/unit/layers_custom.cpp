@@ -10,14 +10,15 @@
 
 #include "catch.hpp"
 #include "network.hpp"
+#include "quoted.hpp"
 
 using namespace cxrnet;
 using namespace cxrnet::test;
 
 namespace {
 
-// example-begin: docs/layers.md
-/// x * scale + shift, a factor and a summand for each channel; dead channels cost nothing.
+// example-begin
+/// x * scale + shift, a factor and a summand for each channel.
 struct ChannelAffine : CustomLayer<ChannelAffine> {
   static constexpr std::string_view kind = "channel_affine";
   using expects = AnyShape;
@@ -157,3 +158,5 @@ TEST_CASE("A user's layers train on oneDNN", "[layers_custom]") {
   for (int i = 0; i < 50; ++i) trainer.step(features, labels);
   CHECK(trainer.gradients_of(features, labels).loss_sum < before);
 }
+
+TEST_CASE("docs/layers.md quotes this file", "[layers_custom]") { CHECK(doc_quotes("layers.md", "layers_custom.cpp")); }
