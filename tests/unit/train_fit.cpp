@@ -186,7 +186,28 @@ TEST_CASE("A stop is seen after the step, and what was learnt stays", "[train_fi
   const std::atomic<bool> already{true};
   const Run<NoAugment> none(train, nullptr, {.epochs = 5, .stop = &already});
   CHECK(none.result.stopped);
+  CHECK(none.result.steps == 0);
   CHECK(none.parameters() == initial_parameters<Net>(3));
+}
+
+TEST_CASE("A stop during validation ends the run, and the epoch keeps its training's figures", "[train_fit]") {
+  struct Stopper : FitObserver {
+    void validation_begin() override { stop = true; }
+    std::atomic<bool> stop{false};
+  };
+  const Images train(11);
+  const Images validation(6, 50);
+  const auto check = [](const FitResult& result) {
+    CHECK(result.stopped);
+    CHECK(result.steps == 3);
+    REQUIRE(result.history.epochs.size() == 1);
+    CHECK(std::isfinite(result.history.epochs[0].loss));
+    CHECK(std::isnan(result.history.epochs[0].val_loss));
+  };
+  Stopper on_images;
+  check(Run<ReferenceAugment>(train, &validation, {.epochs = 5, .stop = &on_images.stop}, &on_images).result);
+  Stopper on_features;
+  check(Run<NoAugment>(train, &validation, {.epochs = 5, .stop = &on_features.stop}, &on_features).result);
 }
 
 TEST_CASE("A loss that is not finite names the batch's images", "[train_fit]") {

@@ -27,7 +27,7 @@ struct FitOptions {
   std::uint64_t seed = 0;
   RandomNumbers random_numbers = RandomNumbers::counter;
   unsigned threads = 0;                       ///< that decode and augment; 0: one for each processor
-  const std::atomic<bool>* stop = nullptr;    ///< looked at after each step
+  const std::atomic<bool>* stop = nullptr;    ///< looked at after each step, and while features are computed
   Profile* profile = nullptr;                 ///< gets the time of each operation before the cut
 };
 
@@ -45,7 +45,8 @@ class FitObserver {
 
 struct FitResult {
   History history;
-  bool stopped = false;            ///< by FitOptions::stop, in the middle of an epoch
+  std::size_t steps = 0;           ///< of training that were made
+  bool stopped = false;            ///< by FitOptions::stop; the last epoch may lack its validation
   double backbone_seconds = 0;     ///< spent in the layers before the cut
   double waiting_seconds = 0;      ///< spent waiting for images
 };
@@ -62,7 +63,8 @@ inline StepResult score(std::span<const float> probabilities, std::span<const in
   return result;
 }
 
-/// The features of every image of a data set in its own order, without augmentation; the same each time.
+/// The features of every image of a data set in its own order, without augmentation; the same each time. Once `stop`
+/// is true it ends, and the rest are zero.
 inline std::vector<float> features_of(const Classifier& net, const ImageDataset& images, unsigned threads = 0,
                                       Profile* profile = nullptr, const std::atomic<bool>* stop = nullptr) {
   const std::size_t width = net.description().features.size();
@@ -172,7 +174,7 @@ class Fitting {
     std::vector<float> features;
     std::vector<int> labels;
     std::vector<std::uint32_t> indices;
-    for (int epoch = 1; epoch <= options_.epochs; ++epoch) {
+    for (int epoch = 1; epoch <= options_.epochs && !result_.stopped; ++epoch) {
       schedule.plan(static_cast<std::uint32_t>(epoch - 1), train_.size(), options_.batch, plan);
       begin(epoch, (plan.size() + options_.batch - 1) / options_.batch);
       for (std::size_t first = 0; first < plan.size(); first += options_.batch) {
@@ -207,6 +209,7 @@ class Fitting {
     }
     const StepResult now = net_.step(features, labels);
     if (!std::isfinite(now.loss_sum)) fail(indices);
+    ++result_.steps;
     sums_.loss_sum += now.loss_sum;
     sums_.correct += now.correct;
     samples_ += labels.size();
@@ -229,10 +232,12 @@ class Fitting {
     const auto start = Clock::now();
     // What is before the cut does not train, so that these never change.
     if (validation_features_.empty()) {
-      validation_features_ = features_of(net_, *validation_, options_.threads, options_.profile);
+      validation_features_ = features_of(net_, *validation_, options_.threads, options_.profile, options_.stop);
       validation_labels_ = labels_of(*validation_);
+      result_.stopped = options_.stop != nullptr && *options_.stop;
     }
     result_.backbone_seconds += seconds(start, Clock::now());
+    if (result_.stopped) return;
     std::vector<float> probabilities(validation_labels_.size() * net_.description().output.size());
     net_.predict(validation_features_, probabilities);
     const StepResult result = score(probabilities, validation_labels_);
