@@ -1,6 +1,7 @@
 // Evaluates a trained model on class folders.
 #include "common/program.hpp"
 
+#include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/report/metrics_json.hpp>
 #include <cxrnet/report/text_report.hpp>
 
@@ -23,6 +24,9 @@ struct Settings {
 };
 
 int evaluate(const Settings& settings) {
+  for (const auto& output : {settings.json, settings.csv}) {
+    if (!output.empty()) require_writable(output);
+  }
   use_threads(settings.threads);
   const LoadedModel model = load_model(settings.model, 32);
   const auto images = open_images(settings.data, model.names_classes ? model.classes : std::vector<std::string>{},

@@ -73,6 +73,10 @@ void print_profile(const Classifier& net, const Profile& profile) {
 
 int train(const TrainSettings& settings) {
   ensure_folder(settings.out);
+  for (const char* name : {"model.h5", "model.safetensors", "history.json", "history.csv", "history.svg", "history.png",
+                           "run.json", "metrics.json", "predictions.csv"}) {
+    require_writable(settings.out / name);
+  }
   use_threads(settings.threads);
   const Variant variant{settings.preprocess, settings.no_augment ? Augmenting::no : Augmenting::yes};
   const BadImages bad = settings.skip_bad ? BadImages::skip : BadImages::fail;
@@ -101,11 +105,19 @@ int train(const TrainSettings& settings) {
   }
   ProgressObserver observer;
   const FitResult result = fit(*net, *images, validation.get(), options, &observer);
+  if (result.stopped && result.steps == 0) {
+    std::cout << "Stopped at your request before the first step: nothing has been trained, and nothing was written.\n";
+    return 130;
+  }
   if (result.stopped) std::cout << "Stopped at your request; what has been trained so far is being saved.\n";
 
   const auto metadata = model_metadata(*net, images->classes());
   save_model(settings.out / "model.h5", net->description(), net->parameters(), metadata);
   save_model(settings.out / "model.safetensors", net->description(), net->parameters(), metadata);
+  // What an earlier run left here is of another model.
+  for (const char* name : {"metrics.json", "predictions.csv", "history.svg", "history.png"}) {
+    std::filesystem::remove(settings.out / name);
+  }
   write_history(settings.out, result.history);
   write_run_record(settings.out / "run.json", settings, *net, *images, *validation, test.get(), result);
   if (settings.profile) print_profile(*net, profile);
@@ -118,7 +130,7 @@ int train(const TrainSettings& settings) {
     std::cout << '\n' << text_report(evaluation);
   }
   std::cout << "\nWritten to " << settings.out.string() << ": model.h5, model.safetensors, history.json, history.csv, "
-            << "history.svg, history.png, run.json" << (test != nullptr && !result.stopped ? ", metrics.json, predictions.csv" : "")
+            << (result.history.epochs.empty() ? "" : "history.svg, history.png, ") << "run.json" << (test != nullptr && !result.stopped ? ", metrics.json, predictions.csv" : "")
             << ".\n";
   return result.stopped ? 130 : 0;
 }

@@ -343,6 +343,22 @@ def test_train_names_an_output_that_is_a_file(case):
     assert file.read_text() == "mine"
 
 
+def test_train_looks_at_its_outputs_before_it_trains(case):
+    for name in ("model.safetensors", "history.png", "predictions.csv"):
+        run = case.folder / name.replace(".", "-")
+        (run / name).mkdir(parents=True)
+        done = case.train("--out", run)
+        case.refuses(done, run / name)
+        assert "Epoch" not in done.stdout, "it has trained before it looked"
+
+
+def test_train_leaves_no_metrics_of_another_model(case):
+    run = case.folder / "run"
+    shutil.copytree(case.model.parent, run)
+    case.passes(case.train("--out", run))
+    assert not (run / "metrics.json").exists() and not (run / "predictions.csv").exists()
+
+
 def test_train_on_a_full_disk_keeps_the_old_model(case):
     run = case.folder / "run"
     shutil.copytree(case.model.parent, run)

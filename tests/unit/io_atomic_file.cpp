@@ -114,6 +114,22 @@ TEST_CASE("paths that cannot be written are named, with what to do", "[io]") {
   CHECK(entries(temp.path()) == 1);
 }
 
+TEST_CASE("require_writable throws what writing would, and leaves the place as it was", "[io]") {
+  const TempFolder temp;
+  const fs::path& folder = temp.path();
+  cxrnet::require_writable(folder / "new");
+  CHECK(entries(folder) == 0);
+  cxrnet::write_atomically(folder / "old", "kept");
+  cxrnet::require_writable(folder / "old");
+  CHECK(read_text(folder / "old") == "kept");
+  fs::create_directory(folder / "taken");
+  for (const fs::path& path : {folder / "taken", folder / "old" / "below", folder / "absent" / "below"}) {
+    CHECK(message_of<cxrnet::FileError>([&] { cxrnet::require_writable(path); }).find(path.string()) !=
+          std::string::npos);
+  }
+  CHECK(entries(folder) == 2);
+}
+
 TEST_CASE("a folder without permission is an error", "[io]") {
   const TempFolder temp;
   fs::permissions(temp.path(), fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read |

@@ -131,6 +131,9 @@ inline void write_atomically(const std::filesystem::path& path, std::string_view
   write_atomically(path, std::as_bytes(std::span(text.data(), text.size())));
 }
 
+/// Throws the FileError that writing to `path` would throw later: for outputs of a long run, before it.
+inline void require_writable(const std::filesystem::path& path) { const AtomicFile never_committed(path); }
+
 /// Creates the folder and its parents where missing. Throws FileError where that fails or nothing can be written in it.
 inline void ensure_folder(const std::filesystem::path& folder) {
   std::error_code error;
