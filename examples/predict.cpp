@@ -79,7 +79,7 @@ int predict(const Settings& settings) {
       predictions.push_back({file.string(), predict_image(*model.classifier, file)});
     } catch (const ImageError& error) {
       if (!settings.skip_bad) throw;
-      std::cerr << "skipped: " << error.what() << '\n';
+      std::cerr << "skipped: " << printable(error.what()) << '\n';
     }
   }
   if (predictions.empty()) throw DataError("None of the images can be read.");

@@ -7,6 +7,7 @@
 #include <cxrnet/report/confound.hpp>
 #include <cxrnet/report/ethics.hpp>
 #include <cxrnet/report/predictions_csv.hpp>
+#include <cxrnet/report/text.hpp>
 #include <cxrnet/train/fit.hpp>
 
 #include <CLI/CLI.hpp>
@@ -17,6 +18,7 @@
 #include <nlohmann/json.hpp>
 #include <new>
 #include <omp.h>
+#include <set>
 
 namespace cxrnet::programs {
 
@@ -26,6 +28,15 @@ std::atomic<bool> stop_requested{false};
 
 extern "C" void on_signal(int signal) {
   if (stop_requested.exchange(true)) std::_Exit(128 + signal);
+}
+
+/// The constants of the network that a model file records; FormatError where there is no such network.
+const Description& describe_recorded(const Variant& variant, const std::filesystem::path& file) {
+  try {
+    return describe(variant);
+  } catch (const ArgumentError& error) {
+    throw FormatError("'" + file.string() + "' cannot be used by this version. " + error.what());
+  }
 }
 
 }  // namespace
@@ -43,7 +54,7 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& progra
   } catch (const std::bad_alloc&) {
     std::cerr << "error: There is not enough memory for this; use a smaller batch, or a machine with more.\n";
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << '\n';
+    std::cerr << "error: " << printable(error.what()) << '\n';  // names out of files may hold escape sequences
   }
   return 1;
 }
@@ -69,11 +80,11 @@ LoadedModel load_model(const std::filesystem::path& file, int capacity) {
   if (recorded != tensors.metadata.end()) {
     variant.preprocess = recorded->second;
   } else {
-    std::cerr << "note: " << file.string()
+    std::cerr << "note: " << printable(file.string())
               << " was not written by cxrnet and names no preprocessing: it is taken to be the reference's rescale by "
                  "1/255.\n";
   }
-  const Description& network = describe(variant);
+  const Description& network = describe_recorded(variant, file);
   std::vector<float> parameters(network.parameter_count);
   take_parameters(network, tensors, file.string(), Which::all, parameters);
   LoadedModel model;
@@ -81,7 +92,8 @@ LoadedModel load_model(const std::filesystem::path& file, int capacity) {
   if (classes != tensors.metadata.end()) {
     const auto names = nlohmann::json::parse(classes->second, nullptr, false);
     const bool list = names.is_array() && names.size() == network.output.size() &&
-                      std::all_of(names.begin(), names.end(), [](const auto& name) { return name.is_string(); });
+                      std::all_of(names.begin(), names.end(), [](const auto& name) { return name.is_string(); }) &&
+                      std::set(names.begin(), names.end()).size() == names.size();
     if (!list) {
       throw FormatError("'" + file.string() + "' names its classes in a way that does not fit its " +
                         std::to_string(network.output.size()) + " outputs; save the model again.");
@@ -101,18 +113,14 @@ std::unique_ptr<ImageDataset> open_images(const std::filesystem::path& folder, c
   if (!classes.empty()) match_classes(listed, classes);
   auto images = std::make_unique<ImageDataset>(std::move(listed),
                                                DatasetOptions{.bad_images = bad_images, .threads = threads});
-  for (const auto& rejected : images->rejected()) std::cerr << "skipped: " << rejected.reason << '\n';
+  for (const auto& rejected : images->rejected()) std::cerr << "skipped: " << printable(rejected.reason) << '\n';
   std::vector<FileTraits> traits;
   for (const auto& item : images->items()) {
-    try {
-      const ImageInfo info = inspect_image(item.file);
-      traits.push_back({info.format == ImageFormat::jpeg ? "JPEG" : "PNG", info.width, info.height, item.label});
-    } catch (const ImageError&) {
-      continue;  // Reading the image itself says what is wrong with it, and when.
-    }
+    const ImageInfo info = inspect_image(item.file);  // what is no image ends a run here, not hours later
+    traits.push_back({info.format == ImageFormat::jpeg ? "JPEG" : "PNG", info.width, info.height, item.label});
   }
   if (const auto warning = confound_warning(find_confounds(traits, images->classes()))) {
-    std::cerr << folder.string() << ": " << *warning << '\n';
+    std::cerr << printable(folder.string()) << ": " << *warning << '\n';
   }
   return images;
 }

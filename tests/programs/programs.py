@@ -332,6 +332,16 @@ def test_predict_refuses_bad_models(case):
     case.refuses(case.run("predict", "--model", case.folder, image), case.folder)
 
 
+def test_predict_refuses_odd_metadata(case):
+    image = next((case.data / "test" / "COVID").iterdir())
+    bad = case.folder / "bad.safetensors"
+    for key, value in (("preprocess", "\x1b[31mother"), ("classes", "COVID"), ("classes", '["A"]'), ("classes", '["A", "A"]')):
+        edit_safetensors(case.model.with_suffix(".safetensors"), bad, lambda header, _: header["__metadata__"].update({key: value}))
+        done = case.run("predict", "--model", bad, image)
+        case.refuses(done, bad)
+        assert "\x1b" not in done.stderr, "an escape sequence reaches the terminal"
+
+
 # ---- outputs that cannot be written
 
 
