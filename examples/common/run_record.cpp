@@ -47,7 +47,6 @@ Json images_json(const ImageDataset& images) {
 
 std::map<std::string, std::string> model_metadata(const Classifier& net, const std::vector<std::string>& classes) {
   return {{"cxrnet", std::string(version)},
-          {"preprocess", std::string(net.description().preprocess)},
           {"classes", Json(classes).dump()},
           {"backend", std::string(net.backend()) + " (" + onednn::version() + ")"},
           {"algorithms", algorithms_json(net).dump()}};

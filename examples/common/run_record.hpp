@@ -31,7 +31,7 @@ struct TrainSettings {
   bool skip_bad = false;
 };
 
-/// What our model files record beside the weights.
+/// What our model files record beside the weights and their preprocessing.
 std::map<std::string, std::string> model_metadata(const Classifier& net, const std::vector<std::string>& classes);
 
 /// run.json: settings, versions, hashes of weights and images, algorithms, times, memory. `test` may be null.

@@ -109,9 +109,11 @@ inline KerasModel keras_model_of(const Description& network) {
   return model;
 }
 
-/// Writes safetensors (".safetensors") or Keras's .h5 (".h5", ".hdf5", ".keras" is refused), whole or not at all.
+/// Writes safetensors (".safetensors") or Keras's .h5 (".h5", ".hdf5", ".keras" is refused), whole or not at all. The
+/// network's preprocessing is recorded as "preprocess", whatever the metadata say of it.
 inline void save_model(const std::filesystem::path& file, const Description& network, std::span<const float> parameters,
-                       std::map<std::string, std::string> metadata) {
+                       std::map<std::string, std::string> metadata = {}) {
+  metadata["preprocess"] = network.preprocess;
   const NamedTensors tensors = name_parameters(network, parameters, std::move(metadata));
   const std::string extension = file.extension().string();
   if (extension == ".safetensors") return write_safetensors(file, tensors);
