@@ -114,7 +114,7 @@ TEST_CASE("The heads' gradients on oneDNN meet those of doubles", "[backend_oned
     CHECK(gradient_difference<Seq<Input<4, 4, 3>, Flatten, Dropout<0.4>, Dense<9, Relu>, Dropout<0.2>, Freeze<Dense<4>>,
                                   Dense<3, Softmax>>>(n, capacity) < bound);
     // A user's trainable layer right behind blocked maps, and one in front of a flattening.
-    CHECK(gradient_difference<Seq<Input<12, 12, 16>, Dropout<0.1>, Freeze<Conv2D<32, 3, Same, Relu>>, Probe, Flatten,
+    CHECK(gradient_difference<Seq<Input<12, 12, 16>, Dropout<0.1>, Freeze<Conv2D<32, 3, Same, Relu>>, Scale, Flatten,
                                   Dense<3>>>(n, capacity) < bound);
   }
 }

@@ -167,4 +167,6 @@ TEST_CASE("VGG16 becomes 13 convolutions with what stands around them", "[core_r
   CHECK(fused<V, All, Mode::inference>()[1] == "convolution+bias+relu+max_pool 3>7");
 }
 
-TEST_CASE("docs/backends.md quotes this file", "[core_rewrite]") { CHECK(doc_quotes("backends.md", "core_rewrite.cpp")); }
+TEST_CASE("docs/backends.md quotes this file", "[core_rewrite]") {
+  CHECK(doc_quotes("backends.md", "core_rewrite.cpp"));
+}

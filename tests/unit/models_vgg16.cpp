@@ -82,8 +82,8 @@ void check_block(int block, int capacity, const NamedTensors& file, const std::f
   }
   const double map_error = relative_error(map0, image0);
   const double mean_error = relative_error(mean, means);
-  std::cout << "vgg16 block " << block << ", " << (std::is_same_v<Backend, OneDnnDirect> ? "onednn direct" : "onednn") << ", capacity " << capacity << ": maps " << map_error
-            << ", means " << mean_error << " of the largest\n";
+  std::cout << "vgg16 block " << block << (std::is_same_v<Backend, OneDnnDirect> ? ", direct" : "") << ", capacity "
+            << capacity << ": maps " << map_error << ", means " << mean_error << " of the largest\n";
   CAPTURE(block, capacity);
   CHECK(map_error < 1e-4);
   CHECK(mean_error < 1e-4);

@@ -44,7 +44,8 @@ double relative_error(const A& values, const B& truth) {
   for (std::size_t i = 0; i < truth.size(); ++i) {
     scale = std::max(scale, std::abs(static_cast<double>(truth[i])));
     const double difference = std::abs(static_cast<double>(values[i]) - static_cast<double>(truth[i]));
-    worst = difference <= worst ? worst : difference;  // NaN counts as the worst
+    if (!std::isfinite(difference)) return 1e30;
+    worst = std::max(worst, difference);
   }
   return values.size() == truth.size() ? worst / scale : 1e30;
 }
@@ -109,6 +110,31 @@ struct Probe : CustomLayer<Probe> {
     for (std::size_t i = 0; i < static_cast<std::size_t>(n) * in.size(); ++i) {
       if (dx != nullptr) dx[i] = dy[i];
       if (gradients != nullptr) gradients[0][i % in.size()] += dy[i];
+    }
+  }
+};
+
+/// x times a factor for each channel: a user's layer whose gradient needs what went in.
+struct Scale : CustomLayer<Scale> {
+  static constexpr std::string_view kind = "scale";
+  using expects = AnyShape;
+  static constexpr bool accepts(Dims in) { return in.rank > 0; }
+  static constexpr Dims output(Dims in) { return in; }
+  static constexpr auto parameters(Dims in) {
+    return std::array{Parameter{"factor", 1, {in.channels, 1, 1, 1}, Init::ones}};
+  }
+  template <class T>
+  static void forward(Dims in, int n, const T* x, const T* const* parameters, T* y) {
+    const auto channels = static_cast<std::size_t>(in.channels);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n) * in.size(); ++i) y[i] = x[i] * parameters[0][i % channels];
+  }
+  template <class T>
+  static void backward(Dims in, int n, const T* x, const T*, const T* dy, const T* const* parameters, T* dx,
+                       T* const* gradients) {
+    const auto channels = static_cast<std::size_t>(in.channels);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n) * in.size(); ++i) {
+      if (dx != nullptr) dx[i] = dy[i] * parameters[0][i % channels];
+      if (gradients != nullptr) gradients[0][i % channels] += dy[i] * x[i];
     }
   }
 };
