@@ -3,6 +3,7 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
+#include <string_view>
 
 // oneDNN 2 and 3 under one set of functions: the only place that knows which it is.
 namespace cxrnet::onednn {
@@ -44,35 +45,99 @@ inline dnnl::primitive_attr attributes(op::Activation activation) {
 
 inline Desc bias_desc(int channels) { return f32({channels}, Tag::x); }
 
+/// A window's geometry as oneDNN takes it.
+struct Geometry {
+  explicit Geometry(const op::Window& w)
+      : strides{w.stride, w.stride},
+        kernel{w.height, w.width},
+        before{w.pad_top, w.pad_left},
+        after{w.pad_bottom, w.pad_right} {}
+  Args strides, kernel, before, after;
+};
+
+inline Desc any_weights(const op::Operation& o) {
+  return f32({o.out.channels, o.in.channels, o.window.height, o.window.width}, Tag::any);
+}
+inline Desc bias_of(const op::Operation& o) { return o.bias >= 0 ? bias_desc(o.out.channels) : Desc(); }
+
 inline dnnl::convolution_forward::primitive_desc convolution(const op::Operation& o, const Desc& src, const Desc& dst,
-                                                             dnnl::algorithm algorithm) {
-  const op::Window& w = o.window;
-  const Desc weights = f32({o.out.channels, o.in.channels, w.height, w.width}, Tag::any);
-  const Desc bias = o.bias >= 0 ? bias_desc(o.out.channels) : Desc();
-  const Args strides{w.stride, w.stride};
-  const Args before{w.pad_top, w.pad_left};
-  const Args after{w.pad_bottom, w.pad_right};
+                                                             dnnl::algorithm algorithm, dnnl::prop_kind kind) {
+  const Geometry g(o.window);
   const auto attr = attributes(o.activation);
-  constexpr auto inference = dnnl::prop_kind::forward_inference;
 #if DNNL_VERSION_MAJOR >= 3
-  return {cpu(), inference, algorithm, src, weights, bias, dst, strides, before, after, attr};
+  return {cpu(), kind, algorithm, src, any_weights(o), bias_of(o), dst, g.strides, g.before, g.after, attr};
 #else
-  return {{inference, algorithm, src, weights, bias, dst, strides, before, after}, attr, cpu()};
+  return {{kind, algorithm, src, any_weights(o), bias_of(o), dst, g.strides, g.before, g.after}, attr, cpu()};
 #endif
 }
 
-inline dnnl::pooling_forward::primitive_desc pooling(const Desc& src, const Desc& dst, const op::Window& w,
-                                                     dnnl::algorithm algorithm) {
-  const Args strides{w.stride, w.stride};
-  const Args kernel{w.height, w.width};
-  const Args before{w.pad_top, w.pad_left};
-  const Args after{w.pad_bottom, w.pad_right};
+/// `src` and `dst` hint at the layouts at hand; where that has no kernel of its own, oneDNN chooses.
+template <class Build>
+auto with_or_without_hint(const Desc& src, const Desc& dst, const op::Operation& o, int n, Build build) {
+  try {
+    auto found = build(src, dst);
+    if (!std::string_view(found.impl_info_str()).starts_with("ref")) return found;
+  } catch (const dnnl::error&) {
+    // Below.
+  }
+  return build(any(o.in, n), any(o.out, n));
+}
+
+inline dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const op::Operation& o,
+                                                                                 const Desc& src, const Desc& dst, int n,
+                                                                                 dnnl::algorithm algorithm) {
+  const Geometry g(o.window);
   const auto attr = attributes(op::Activation::none);
-  constexpr auto inference = dnnl::prop_kind::forward_inference;
+  return with_or_without_hint(src, dst, o, n, [&](const Desc& from, const Desc& to) {
+    const auto hint = convolution(o, from, to, algorithm, dnnl::prop_kind::forward_training);
 #if DNNL_VERSION_MAJOR >= 3
-  return {cpu(), inference, algorithm, src, dst, strides, kernel, {0, 0}, before, after, attr};
+    return dnnl::convolution_backward_data::primitive_desc(cpu(), algorithm, from, any_weights(o), to, g.strides,
+                                                           g.before, g.after, hint, attr);
 #else
-  return {{inference, algorithm, src, dst, strides, kernel, before, after}, attr, cpu()};
+    return dnnl::convolution_backward_data::primitive_desc(
+        {algorithm, from, any_weights(o), to, g.strides, g.before, g.after}, attr, cpu(), hint);
+#endif
+  });
+}
+
+inline dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const op::Operation& o,
+                                                                                       const Desc& src, const Desc& dst,
+                                                                                       int n,
+                                                                                       dnnl::algorithm algorithm) {
+  const Geometry g(o.window);
+  const auto attr = attributes(op::Activation::none);
+  return with_or_without_hint(src, dst, o, n, [&](const Desc& from, const Desc& to) {
+    const auto hint = convolution(o, from, to, algorithm, dnnl::prop_kind::forward_training);
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl::convolution_backward_weights::primitive_desc(cpu(), algorithm, from, any_weights(o), bias_of(o), to,
+                                                              g.strides, g.before, g.after, hint, attr);
+#else
+    return dnnl::convolution_backward_weights::primitive_desc(
+        {algorithm, from, any_weights(o), bias_of(o), to, g.strides, g.before, g.after}, attr, cpu(), hint);
+#endif
+  });
+}
+
+inline dnnl::pooling_forward::primitive_desc pooling(const Desc& src, const Desc& dst, const op::Window& w,
+                                                     dnnl::algorithm algorithm, dnnl::prop_kind kind) {
+  const Geometry g(w);
+  const auto attr = attributes(op::Activation::none);
+#if DNNL_VERSION_MAJOR >= 3
+  return {cpu(), kind, algorithm, src, dst, g.strides, g.kernel, {0, 0}, g.before, g.after, attr};
+#else
+  return {{kind, algorithm, src, dst, g.strides, g.kernel, g.before, g.after}, attr, cpu()};
+#endif
+}
+
+inline dnnl::pooling_backward::primitive_desc pooling_backward(const Desc& src, const Desc& dst, const op::Window& w,
+                                                               dnnl::algorithm algorithm,
+                                                               const dnnl::pooling_forward::primitive_desc& forward) {
+  const Geometry g(w);
+  const auto attr = attributes(op::Activation::none);
+#if DNNL_VERSION_MAJOR >= 3
+  return {cpu(), algorithm, src, dst, g.strides, g.kernel, {0, 0}, g.before, g.after, forward, attr};
+#else
+  return {{algorithm, src, dst, g.strides, g.kernel, g.before, g.after}, attr, cpu(), forward};
 #endif
 }
 
@@ -84,13 +149,12 @@ inline Desc dense_weights(const op::Operation& o) {
 inline dnnl::inner_product_forward::primitive_desc dense(const op::Operation& o, int n, dnnl::prop_kind kind) {
   const Desc src = plain(o.in, n);
   const Desc dst = plain(o.out, n);
-  const Desc bias = o.bias >= 0 ? bias_desc(o.out.channels) : Desc();
   const auto activation = o.activation == op::Activation::relu ? o.activation : op::Activation::none;
   const auto attr = attributes(activation);
 #if DNNL_VERSION_MAJOR >= 3
-  return {cpu(), kind, src, dense_weights(o), bias, dst, attr};
+  return {cpu(), kind, src, dense_weights(o), bias_of(o), dst, attr};
 #else
-  return {{kind, src, dense_weights(o), bias, dst}, attr, cpu()};
+  return {{kind, src, dense_weights(o), bias_of(o), dst}, attr, cpu()};
 #endif
 }
 
@@ -106,12 +170,11 @@ inline dnnl::inner_product_backward_data::primitive_desc dense_backward_data(
 
 inline dnnl::inner_product_backward_weights::primitive_desc dense_backward_weights(
     const op::Operation& o, int n, const dnnl::inner_product_forward::primitive_desc& forward) {
-  const Desc bias = o.bias >= 0 ? bias_desc(o.out.channels) : Desc();
   const auto attr = attributes(op::Activation::none);
 #if DNNL_VERSION_MAJOR >= 3
-  return {cpu(), plain(o.in, n), dense_weights(o), bias, plain(o.out, n), forward, attr};
+  return {cpu(), plain(o.in, n), dense_weights(o), bias_of(o), plain(o.out, n), forward, attr};
 #else
-  return {{plain(o.in, n), dense_weights(o), bias, plain(o.out, n)}, attr, cpu(), forward};
+  return {{plain(o.in, n), dense_weights(o), bias_of(o), plain(o.out, n)}, attr, cpu(), forward};
 #endif
 }
 

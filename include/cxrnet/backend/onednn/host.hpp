@@ -57,11 +57,10 @@ struct HostGradient {
   float* gradients;
 };
 
-/// Turns the gradient of the output into that of what the activation got.
-inline void activation_backward(const op::Operation& o, int n, bool logits, const HostGradient& g) {
-  if (o.activation == op::Activation::relu) {
-    reference::relu_backward(static_cast<std::size_t>(n) * o.out.size(), g.y, g.dy, g.dy);
-  }
+/// Turns the gradient of the output, `elements` in whatever layout it has, into that of what the activation got.
+inline void activation_backward(const op::Operation& o, int n, std::size_t elements, bool logits,
+                                const HostGradient& g) {
+  if (o.activation == op::Activation::relu) reference::relu_backward(elements, g.y, g.dy, g.dy);
   if (o.activation == op::Activation::softmax && !logits) reference::softmax_backward(o.out.size(), n, g.y, g.dy, g.dy);
 }
 

@@ -24,11 +24,7 @@ struct BasicOneDnn {
   /// Convolutions run 8 images at a time: Winograd's workspace grows with them, and its speed does no more.
   static constexpr int micro_batch(int capacity) { return std::min(capacity, 8); }
 
-  /// Backward of convolutions and pools is not there yet: freeze what is before, or train on Reference.
-  static constexpr bool trains(const op::Operation& operation) {
-    return operation.kind != op::Kind::convolution && operation.kind != op::Kind::max_pool &&
-           operation.kind != op::Kind::global_average_pool && operation.kind != op::Kind::add;
-  }
+  static constexpr bool trains(const op::Operation&) { return true; }
 
   class Program : public onednn::Program {
    public:

@@ -1,5 +1,6 @@
 #pragma once
-#include <cxrnet/backend/onednn/steps.hpp>
+#include <cxrnet/backend/onednn/backward.hpp>
+#include <cxrnet/backend/onednn/host.hpp>
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/core/error.hpp>
 
@@ -21,14 +22,33 @@ class Program {
   class Context;
 
   Program(const ProgramSpec& spec, int batch, const float* parameters, Algorithms algorithms)
-      : spec_(spec), parameters_(parameters), steps_(spec, batch, algorithms) {
+      : spec_(spec), parameters_(parameters), build_(spec, batch, algorithms) {
+    build_.blocked = build_.automatic &&
+                     std::any_of(spec.operations.begin(), spec.operations.end(),
+                                 [batch](const op::Operation& o) { return winograd(o, batch).has_value(); });
+    std::vector<int> kept(spec.operations.size(), -1);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      forward_.push_back(built(spec.operations[i], [&](const op::Operation& o) { return forward_step(build_, o, kept[i]); }));
+    }
+    for (std::size_t i = kept.size(); i-- > 0;) {
+      if (!spec.operations[i].backward()) continue;
+      backward_.push_back(built(spec.operations[i], [&](const op::Operation& o) { return backward_step(build_, o, kept[i]); }));
+    }
+    if (!forward_.empty() && !(build_.layout(spec.output) == plain(spec.output_dims, batch))) {
+      output_place_ = static_cast<int>(build_.kept_bytes / arena_alignment);
+      const Operand result{Where::kept, output_place_, plain(spec.output_dims, batch)};
+      build_.kept_bytes += Build::rounded(result.desc.get_size());
+      forward_.back().calls.push_back(build_.reorder(build_.value(spec.output), result));
+      if (!backward_.empty()) throw BackendError("The oneDNN backend trains networks whose output is a vector.");
+    }
+    build_.scratch_bytes = Build::rounded(build_.scratch_bytes);
     update();
   }
 
   /// Packs the weights that some primitive wants in a layout of its own.
   void update() {
     dnnl::stream stream(cpu());
-    for (Packed& packed : steps_.packed) {
+    for (Packed& packed : build_.packed) {
       const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(packed.parameter)];
       dnnl::memory logical(packed.logical, cpu(), const_cast<float*>(parameters_ + info.offset));
       dnnl::reorder(logical, packed.memory).execute(stream, logical, packed.memory);
@@ -36,16 +56,18 @@ class Program {
     stream.wait();
   }
 
-  [[nodiscard]] int batch() const { return steps_.batch; }
-  [[nodiscard]] std::size_t workspace_bytes() const { return steps_.scratch_bytes + 2 * steps_.staging_bytes; }
+  [[nodiscard]] int batch() const { return build_.batch; }
+  [[nodiscard]] std::size_t workspace_bytes() const { 
+    return build_.scratch_bytes + build_.kept_bytes + static_cast<std::size_t>(build_.areas) * build_.staging_bytes;
+  }
   [[nodiscard]] std::size_t packed_bytes() const {
     std::size_t bytes = 0;
-    for (const Packed& packed : steps_.packed) bytes += packed.memory.get_desc().get_size();
+    for (const Packed& packed : build_.packed) bytes += packed.memory.get_desc().get_size();
     return bytes;
   }
   [[nodiscard]] std::vector<Algorithm> algorithms() const {
     std::vector<Algorithm> list;
-    for (const Step& step : steps_.forward) {
+    for (const Step& step : forward_) {
       list.push_back({step.operation->layer, describe(*step.operation), step.algorithm});
     }
     return list;
@@ -59,9 +81,24 @@ class Program {
 
  private:
   friend class Context;
+
+  /// What `build` makes of an operation; its refusal as a sentence.
+  template <class Make>
+  Step built(const op::Operation& o, Make make) {
+    try {
+      return make(o);
+    } catch (const dnnl::error& error) {
+      throw BackendError(version() + " cannot build " + describe(o) + " of layer " + std::to_string(o.layer) + ": " +
+                         error.what() + ".");
+    }
+  }
+
   ProgramSpec spec_;
   const float* parameters_;
-  Steps steps_;
+  Build build_;
+  std::vector<Step> forward_;
+  std::vector<Step> backward_;
+  int output_place_ = -1;  ///< where the output lies as plain NHWC, if its value is in another layout
 };
 
 /// One thread's view of a program: oneDNN memory over its part of the arena, made once.
@@ -69,9 +106,8 @@ class Program::Context {
  public:
   Context(const Program& program, std::byte* arena, std::byte* workspace)
       : program_(&program), arena_(arena), workspace_(workspace), stream_(cpu()) {
-    bind(program.steps_.forward, forward_);
-    bind(program.steps_.backward, backward_);
-    bind(program.steps_.delivery, delivery_);
+    bind(program.forward_, forward_);
+    bind(program.backward_, backward_);
   }
   DropoutKey dropout;
   Seed seed = Seed::output;
@@ -95,23 +131,31 @@ class Program::Context {
   [[nodiscard]] float* gradient(int number) const {
     return at(program_->spec_.gradients[static_cast<std::size_t>(number)]);
   }
+  [[nodiscard]] const float* output() const {
+    const int place = program_->output_place_;
+    return place < 0 ? value(program_->spec_.output) : reinterpret_cast<const float*>(kept(place));
+  }
   /// Where a host step reads its k-th input: the value itself, or its plain copy.
   [[nodiscard]] const float* plain_input(const Step& step, int k) const {
     const auto which = static_cast<std::size_t>(k);
     return step.staged[which] ? reinterpret_cast<const float*>(staging(k)) : value(step.operation->inputs[which]);
   }
+  [[nodiscard]] std::byte* kept(int place) const {
+    return workspace_ + program_->build_.scratch_bytes + static_cast<std::size_t>(place) * arena_alignment;
+  }
   [[nodiscard]] std::byte* staging(int k) const {
-    return workspace_ + program_->steps_.scratch_bytes + static_cast<std::size_t>(k) * program_->steps_.staging_bytes;
+    const Build& build = program_->build_;
+    return workspace_ + build.scratch_bytes + build.kept_bytes + static_cast<std::size_t>(k) * build.staging_bytes;
   }
 
   [[nodiscard]] void* locate(const Operand& operand) const {
-    const Steps& steps = program_->steps_;
     switch (operand.where) {
       case Where::value: return value(operand.index);
       case Where::gradient: return gradient(operand.index);
       case Where::staging: return staging(operand.index);
       case Where::scratch: return workspace_;
-      case Where::packed: return steps.packed[static_cast<std::size_t>(operand.index)].memory.get_data_handle();
+      case Where::kept: return kept(operand.index);
+      case Where::packed: return program_->build_.packed[static_cast<std::size_t>(operand.index)].memory.get_data_handle();
       case Where::parameter:
         return const_cast<float*>(program_->parameters_ +
                                   program_->spec_.parameters[static_cast<std::size_t>(operand.index)].offset);
@@ -136,9 +180,10 @@ class Program::Context {
     }
   }
 
-  void execute(const Step& step, const std::vector<Arguments>& arguments) {
-    for (std::size_t c = 0; c < step.calls.size(); ++c) step.calls[c].primitive.execute(stream_, arguments[c]);
-    stream_.wait();
+  /// Runs a step's calls from one to before another.
+  void execute(const Step& step, const std::vector<Arguments>& arguments, std::size_t from, std::size_t to) {
+    for (std::size_t c = from; c < to; ++c) step.calls[c].primitive.execute(stream_, arguments[c]);
+    if (from < to) stream_.wait();
   }
 
   const Program* program_;
@@ -147,24 +192,22 @@ class Program::Context {
   dnnl::stream stream_;
   std::vector<std::vector<Arguments>> forward_;
   std::vector<std::vector<Arguments>> backward_;
-  std::vector<std::vector<Arguments>> delivery_;
   std::vector<Gradient> gradients_;
 };
 
 inline void Program::forward(Context& context, const float* input, int n, float* output) const {
   const auto count = static_cast<std::size_t>(n);
-  const float* result = context.value(spec_.output);
   // Rows behind the n-th are zero: what an older batch left there might be NaN, which no zero gradient undoes.
   float* const rest = std::copy_n(input, count * spec_.input_dims.size(), context.value(spec_.input));
-  std::fill_n(rest, (static_cast<std::size_t>(steps_.batch) - count) * spec_.input_dims.size(), 0.0F);
+  std::fill_n(rest, (static_cast<std::size_t>(build_.batch) - count) * spec_.input_dims.size(), 0.0F);
   try {
-    for (std::size_t i = 0; i < steps_.forward.size(); ++i) {
+    for (std::size_t i = 0; i < forward_.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
-      const Step& step = steps_.forward[i];
-      context.execute(step, context.forward_[i]);
+      const Step& step = forward_[i];
+      context.execute(step, context.forward_[i], 0, step.calls.size());
       const op::Operation& o = *step.operation;
       if (step.host) {
-        run_on_host(o, steps_.batch, context.dropout, parameters_, spec_.parameters,
+        run_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters,
                     {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},
                     context.value(o.output));
       }
@@ -173,15 +216,11 @@ inline void Program::forward(Context& context, const float* input, int n, float*
         context.profile->seconds[i] += spent.count();
       }
     }
-    if (output != nullptr && !steps_.delivery.empty()) {
-      context.execute(steps_.delivery.front(), context.delivery_.front());
-      result = reinterpret_cast<const float*>(context.staging(0));
-    }
   } catch (const dnnl::error& error) {
     throw BackendError(std::string("oneDNN failed while running the network: ") + error.what() + ".");
   }
-  if (context.profile != nullptr) context.profile->images += steps_.batch;
-  if (output != nullptr) std::copy_n(result, count * spec_.output_dims.size(), output);
+  if (context.profile != nullptr) context.profile->images += build_.batch;
+  if (output != nullptr) std::copy_n(context.output(), count * spec_.output_dims.size(), output);
 }
 
 inline void Program::backward(Context& context, int n, const float* seed, float* gradients) const {
@@ -189,7 +228,7 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
   float* const start = context.gradient(spec_.output);
   std::copy_n(seed, count, start);
   // No gradient comes from the rows behind the n-th.
-  std::fill_n(start + count, static_cast<std::size_t>(steps_.batch - n) * spec_.output_dims.size(), 0.0F);
+  std::fill_n(start + count, static_cast<std::size_t>(build_.batch - n) * spec_.output_dims.size(), 0.0F);
   for (const ParameterInfo& p : spec_.parameters) {
     if (p.trains) std::fill_n(gradients + p.gradient, p.parameter.size(), 0.0F);
   }
@@ -197,16 +236,20 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
     context.backward_[g.step][g.call].at(g.argument).set_data_handle(gradients + g.offset);
   }
   try {
-    for (std::size_t i = 0; i < steps_.backward.size(); ++i) {
-      const Step& step = steps_.backward[i];
+    for (std::size_t i = 0; i < backward_.size(); ++i) {
+      const Step& step = backward_[i];
       const op::Operation& o = *step.operation;
       const auto has = [&](int v) { return v >= 0 && spec_.gradients[static_cast<std::size_t>(v)].bytes != 0; };
       const bool logits = context.seed == Seed::logits && o.output == spec_.output;
-      HostGradient host{context.plain_input(step, 0), context.value(o.output), context.gradient(o.output),
-                        has(o.inputs[0]) ? context.gradient(o.inputs[0]) : nullptr, gradients};
-      activation_backward(o, steps_.batch, logits, host);
-      context.execute(step, context.backward_[i]);
-      run_backward_on_host(o, steps_.batch, context.dropout, parameters_, spec_.parameters, host);
+      float* const staged = reinterpret_cast<float*>(context.staging(Build::staging_areas - 1));
+      const HostGradient host{context.plain_input(step, 0), context.value(o.output), context.gradient(o.output),
+                              step.result_staged ? staged : has(o.inputs[0]) ? context.gradient(o.inputs[0]) : nullptr,
+                              gradients};
+      const std::size_t after = std::min(step.after_host, step.calls.size());
+      activation_backward(o, build_.batch, step.elements, logits, host);
+      context.execute(step, context.backward_[i], 0, after);
+      run_backward_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters, host);
+      context.execute(step, context.backward_[i], after, step.calls.size());
     }
   } catch (const dnnl::error& error) {
     throw BackendError(std::string("oneDNN failed while computing gradients: ") + error.what() + ".");

@@ -1,0 +1,145 @@
+#pragma once
+#include <cxrnet/backend/onednn/step.hpp>
+
+#include <optional>
+#include <string_view>
+#include <utility>
+
+// The forward step of each kind of operation.
+namespace cxrnet::onednn {
+
+using Convolution = dnnl::convolution_forward::primitive_desc;
+
+inline dnnl::prop_kind kind_of(const op::Operation& o) {
+  return o.backward() ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+}
+
+/// Winograd where oneDNN has it for this convolution.
+inline std::optional<Convolution> winograd(const op::Operation& o, int batch) {
+  // Fewer channels than a block would be padded to one: an image's three to 16.
+  const bool fits = o.kind == op::Kind::convolution && o.window.height == 3 && o.window.width == 3 &&
+                    o.window.stride == 1 && o.in.channels >= 16;
+  if (!fits) return std::nullopt;
+  try {
+    return convolution(o, any(o.in, batch), any(o.out, batch), dnnl::algorithm::convolution_winograd, kind_of(o));
+  } catch (const dnnl::error&) {
+    return std::nullopt;
+  }
+}
+
+/// Winograd where it may be; else direct, from the layout at hand if that has a kernel of its own, to the layout that
+/// Winograd's neighbours want.
+inline Convolution choose_convolution(const Build& build, const op::Operation& o) {
+  if (build.automatic) {
+    if (auto found = winograd(o, build.batch)) return *found;
+  }
+  const Desc dst = build.blocked ? f32(batch_of(o.out, build.batch), Tag::nChw16c) : any(o.out, build.batch);
+  for (const Desc& src : {build.layout(o.inputs[0]), any(o.in, build.batch)}) {
+    try {
+      auto found = convolution(o, src, dst, dnnl::algorithm::convolution_direct, kind_of(o));
+      const bool plain_loops = std::string_view(found.impl_info_str()).starts_with("ref");
+      if (!plain_loops) return found;
+    } catch (const dnnl::error&) {
+      continue;
+    }
+  }
+  return convolution(o, any(o.in, build.batch), any(o.out, build.batch), dnnl::algorithm::convolution_direct,
+                     kind_of(o));
+}
+
+/// A convolution's kernel as it lies in our parameters.
+inline Desc convolution_weights(const op::Operation& o) {
+  return f32({o.out.channels, o.in.channels, o.window.height, o.window.width}, Tag::hwio);
+}
+
+inline void forward_convolution(Build& build, const op::Operation& o, Step& step) {
+  const Convolution pd = choose_convolution(build, o);
+  const Operand src = build.bring(build.value(o.inputs[0]), pd.src_desc(), 0, step);
+  build.settle(o.output, o.out, pd.dst_desc());
+  const Operand weights = build.weights(o.kernel, convolution_weights(o), pd.weights_desc());
+  Call call{dnnl::convolution_forward(pd),
+            {{DNNL_ARG_SRC, src}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, build.value(o.output)}}};
+  if (o.bias >= 0) call.operands.push_back({DNNL_ARG_BIAS, {Where::parameter, o.bias, bias_desc(o.out.channels)}});
+  build.add_scratch(pd.scratchpad_desc(), call);
+  step.calls.push_back(std::move(call));
+  step.algorithm = pd.impl_info_str();
+}
+
+/// The window and the algorithm of a pool; global average pooling has the whole map as its window.
+inline std::pair<op::Window, dnnl::algorithm> pool_of(const op::Operation& o) {
+  if (o.kind == op::Kind::max_pool) return {o.window, dnnl::algorithm::pooling_max};
+  return {{.height = o.in.height, .width = o.in.width}, dnnl::algorithm::pooling_avg_exclude_padding};
+}
+
+/// A pool's forward: from what layout to what. A vector is wanted as plain rows, which a blocked 1 x 1 map is as well
+/// where the channels fill their blocks.
+inline dnnl::pooling_forward::primitive_desc choose_pool(const Build& build, const op::Operation& o) {
+  const bool vector = o.out.is_vector();
+  const bool rows = vector && o.out.channels % 16 != 0;
+  const Dims pooled = vector ? image_dims(1, 1, o.out.channels) : o.out;
+  const Desc src = rows ? plain(o.in, build.batch) : build.layout(o.inputs[0]);
+  const Desc dst = rows ? f32(batch_of(pooled, build.batch), Tag::nhwc) : any(pooled, build.batch);
+  const auto [window, algorithm] = pool_of(o);
+  return pooling(src, dst, window, algorithm, kind_of(o));
+}
+
+inline void forward_pool(Build& build, const op::Operation& o, Step& step, int& kept) {
+  const auto pd = choose_pool(build, o);
+  const Operand src = build.bring(build.value(o.inputs[0]), pd.src_desc(), 0, step);
+  build.settle(o.output, o.out, o.out.is_vector() ? plain(o.out, build.batch) : pd.dst_desc());
+  Call call{dnnl::pooling_forward(pd),
+            {{DNNL_ARG_SRC, src}, {DNNL_ARG_DST, {Where::value, o.output, pd.dst_desc()}}}};
+  // While training, a max pool keeps where each maximum was.
+  if (o.backward() && o.kind == op::Kind::max_pool) {
+    kept = static_cast<int>(build.kept_bytes / arena_alignment);
+    call.operands.push_back({DNNL_ARG_WORKSPACE, {Where::kept, kept, pd.workspace_desc()}});
+    build.kept_bytes += Build::rounded(pd.workspace_desc().get_size());
+  }
+  build.add_scratch(pd.scratchpad_desc(), call);
+  step.calls.push_back(std::move(call));
+  step.algorithm = pd.impl_info_str();
+}
+
+inline void forward_dense(Build& build, const op::Operation& o, Step& step) {
+  const auto pd = dense(o, build.batch, kind_of(o));
+  const Operand src = build.bring(build.value(o.inputs[0]), pd.src_desc(), 0, step);
+  build.settle(o.output, o.out, pd.dst_desc());
+  Call call{dnnl::inner_product_forward(pd),
+            {{DNNL_ARG_SRC, src},
+             {DNNL_ARG_WEIGHTS, {Where::parameter, o.kernel, dense_weights(o)}},
+             {DNNL_ARG_DST, build.value(o.output)}}};
+  if (o.bias >= 0) call.operands.push_back({DNNL_ARG_BIAS, {Where::parameter, o.bias, bias_desc(o.out.channels)}});
+  build.add_scratch(pd.scratchpad_desc(), call);
+  step.calls.push_back(std::move(call));
+  step.algorithm = pd.impl_info_str();
+}
+
+/// What the host runs: its inputs as plain NHWC.
+inline void forward_on_host(Build& build, const op::Operation& o, Step& step) {
+  step.host = true;
+  for (std::size_t k = 0; k < static_cast<std::size_t>(o.input_count()); ++k) {
+    const Operand input = build.bring(build.value(o.inputs[k]), plain(o.in, build.batch), static_cast<int>(k), step);
+    step.staged[k] = input.where == Where::staging;
+  }
+  build.settle(o.output, o.out, plain(o.out, build.batch));
+}
+
+/// The forward step of an operation; `kept` gets the place of what a max pool keeps, where it does.
+inline Step forward_step(Build& build, const op::Operation& o, int& kept) {
+  Step step{&o, {}};
+  switch (o.kind) {
+    case op::Kind::convolution: forward_convolution(build, o, step); break;
+    case op::Kind::max_pool:
+    case op::Kind::global_average_pool: forward_pool(build, o, step, kept); break;
+    case op::Kind::dense: forward_dense(build, o, step); break;
+    case op::Kind::bias:
+    case op::Kind::activation:
+    case op::Kind::flatten:
+    case op::Kind::dropout:
+    case op::Kind::add:
+    case op::Kind::custom: forward_on_host(build, o, step); break;
+  }
+  return step;
+}
+
+}  // namespace cxrnet::onednn

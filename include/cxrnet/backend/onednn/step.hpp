@@ -1,0 +1,139 @@
+#pragma once
+#include <cxrnet/backend/onednn/api.hpp>
+#include <cxrnet/backend/program.hpp>
+#include <cxrnet/core/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cxrnet::onednn {
+
+/// Which convolution algorithms may be picked. `direct` gives the least rounding; `automatic` takes Winograd (Lavin
+/// and Gray 2015) where oneDNN has it for the processor: F(4x4, 3x3) or F(2x2, 3x3), two to three times as fast.
+enum class Algorithms { automatic, direct };
+
+enum class Where { value, gradient, staging, scratch, kept, packed, parameter, parameter_gradient };
+
+struct Operand {
+  Where where;
+  int index;  ///< of the value, the staging area, the packed weights, the parameter; of `kept`: its offset
+  Desc desc;
+};
+
+/// One execution of one primitive.
+struct Call {
+  dnnl::primitive primitive;
+  std::vector<std::pair<int, Operand>> operands;
+};
+
+/// One operation, one way: calls, then what the host does on plain NHWC, then the calls that bring its result home.
+struct Step {
+  const op::Operation* operation;
+  std::vector<Call> calls;
+  std::size_t after_host = static_cast<std::size_t>(-1);  ///< the first call that follows the host's part
+  bool host = false;               ///< the host runs the operation, forward
+  std::array<bool, 2> staged{};    ///< whether the host reads a plain copy of an input, in the staging area of its number
+  bool result_staged = false;      ///< whether the host writes the input's gradient into the last staging area
+  std::size_t elements = 0;        ///< of the output in its layout, padding included
+  std::string algorithm = "loops";
+};
+
+/// Weights in the layout that a primitive wants.
+struct Packed {
+  int parameter;
+  Desc logical;
+  dnnl::memory memory;
+};
+
+/// A program as it is being built: the layout of every value (its gradient has the same), and what is needed besides.
+struct Build {
+  Build(const ProgramSpec& spec_, int batch_, Algorithms algorithms)
+      : spec(spec_), batch(batch_), automatic(algorithms == Algorithms::automatic), layouts(spec_.values.size()),
+        delivered(spec_.values.size()) {
+    layouts[static_cast<std::size_t>(spec.input)] = plain(spec.input_dims, batch);
+  }
+
+  static constexpr int staging_areas = 4;  ///< at most
+
+  ProgramSpec spec;
+  int batch;
+  bool automatic;        ///< Winograd may be picked
+  bool blocked = false;  ///< some convolution is Winograd, whose maps are blocked by 16 channels
+  std::vector<Desc> layouts;    ///< by value
+  std::vector<char> delivered;  ///< by value: some reader has already given it a gradient
+  std::vector<Packed> packed;
+  std::size_t scratch_bytes = 0;
+  std::size_t staging_bytes = 0;  ///< of each staging area
+  int areas = 0;                  ///< staging areas in use
+  std::size_t kept_bytes = 0;     ///< what forward keeps for backward besides values
+
+  static std::size_t rounded(std::size_t bytes) {
+    return (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
+  }
+
+  [[nodiscard]] const Desc& layout(int value) const { return layouts[static_cast<std::size_t>(value)]; }
+  [[nodiscard]] Operand value(int number) const { return {Where::value, number, layout(number)}; }
+  [[nodiscard]] Operand gradient(int number) const { return {Where::gradient, number, layout(number)}; }
+  [[nodiscard]] bool has_gradient(int number) const {
+    return number >= 0 && spec.gradients[static_cast<std::size_t>(number)].bytes != 0;
+  }
+
+  /// A value's layout, which must fit into what the plan gave it.
+  void settle(int number, Dims dims, const Desc& desc) {
+    const Slot& slot = spec.values[static_cast<std::size_t>(number)];
+    if (desc.get_size() > slot.bytes * static_cast<std::size_t>(batch)) {
+      throw BackendError(version() + " wants " + std::to_string(desc.get_size()) + " bytes for a value of " +
+                         std::to_string(dims.size() * static_cast<std::size_t>(batch)) +
+                         " elements, more than the bound that the memory plan holds.");
+    }
+    layouts[static_cast<std::size_t>(number)] = desc;
+  }
+
+  void add_scratch(const Desc& desc, Call& call) {
+    scratch_bytes = std::max(scratch_bytes, desc.get_size());
+    call.operands.push_back({DNNL_ARG_SCRATCHPAD, {Where::scratch, 0, desc}});
+  }
+
+  [[nodiscard]] Operand staging(int area, const Desc& desc) {
+    staging_bytes = std::max(staging_bytes, rounded(desc.get_size()));
+    areas = std::max(areas, area + 1);
+    return {Where::staging, area, desc};
+  }
+
+  enum class Sum { no, yes };
+  /// Copies from one layout to another; or adds to what is there.
+  [[nodiscard]] Call reorder(const Operand& from, const Operand& to, Sum sum = Sum::no) {
+    dnnl::primitive_attr attr;
+    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (sum == Sum::yes) {
+      dnnl::post_ops post;
+      post.append_sum(1.0F);
+      attr.set_post_ops(post);
+    }
+    const dnnl::reorder::primitive_desc pd(cpu(), from.desc, cpu(), to.desc, attr);
+    Call call{dnnl::reorder(pd), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
+    add_scratch(pd.scratchpad_desc(), call);
+    return call;
+  }
+
+  /// The operand in the wanted layout: itself, or a copy in a staging area.
+  Operand bring(const Operand& operand, const Desc& wanted, int area, Step& step) {
+    if (operand.desc == wanted) return operand;
+    const Operand copy = staging(area, wanted);
+    step.calls.push_back(reorder(operand, copy));
+    return copy;
+  }
+
+  /// A parameter in the layout that a primitive wants: as it lies, or packed.
+  Operand weights(int parameter, const Desc& logical, const Desc& wanted) {
+    if (wanted == logical) return {Where::parameter, parameter, logical};
+    packed.push_back({parameter, logical, dnnl::memory(wanted, cpu())});
+    return {Where::packed, static_cast<int>(packed.size()) - 1, wanted};
+  }
+};
+
+}  // namespace cxrnet::onednn
