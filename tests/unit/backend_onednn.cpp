@@ -119,6 +119,24 @@ TEST_CASE("The heads' gradients on oneDNN meet those of doubles", "[backend_oned
   }
 }
 
+TEST_CASE("The gradients of convolutional networks on oneDNN meet those of doubles", "[backend_onednn]") {
+  constexpr double bound = 1e-4;
+  for (const auto& [n, capacity] : {std::pair{4, 4}, {1, 8}, {5, 8}}) {
+    CAPTURE(n, capacity);
+    CHECK(gradient_difference<Seq<Input<9, 9, 5>, Conv2D<7, 3, Same, Relu>, GAP, Dense<2>>>(n, capacity) < bound);
+    CHECK(gradient_difference<Seq<Input<12, 12, 3>, Conv2D<16, 3, Same, Relu>, MaxPool<2>, Conv2D<32, 3, Same, Relu>,
+                                  MaxPool<2>, Flatten, Dense<8, Relu>, Dense<2>>>(n, capacity) < bound);
+    CHECK(gradient_difference<Seq<Input<28, 28, 16>, Conv2D<32, 3, Same, Relu>, Conv2D<32, 3, Same>, MaxPool<3, 2>,
+                                  Conv2D<64, 3, Valid, Stride<2>>, GAP, Dense<2>>>(n, capacity) < bound);
+    CHECK(gradient_difference<Seq<Input<12, 12, 16>, Conv2D<16, 3, Same>,
+                                  Residual<Conv2D<16, 3, Same, Relu>, Residual<Conv2D<16, 3, Same>>>, Probe, Dropout<0.3>,
+                                  GAP, Dense<2, Softmax>>>(n, capacity) < bound);
+    // A frozen layer in front of which something trains passes the gradient on.
+    CHECK(gradient_difference<Seq<Input<12, 12, 4>, Conv2D<16, 3, Same>, Freeze<Conv2D<20, 3, Same, Relu>, MaxPool<2>>,
+                                  GAP, Dense<2>>>(n, capacity) < bound);
+  }
+}
+
 TEST_CASE("An image's result does not depend on its neighbours in the batch", "[backend_onednn]") {
   const Model<Mixed, OneDnn> model(8, 3);
   const std::size_t size = Traits<Mixed>::input.size();
