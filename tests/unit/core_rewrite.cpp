@@ -82,7 +82,7 @@ TEST_CASE("Without rules nothing fuses, and dropout vanishes in inference", "[co
   CHECK(list[9] == "dense 9>11");
 }
 
-TEST_CASE("Bias and ReLU fuse; the softmax does not", "[core_rewrite]") {
+TEST_CASE("Bias and ReLU fuse, the softmax does not", "[core_rewrite]") {
   CHECK(fused<Net, Some, Mode::inference>() ==
         Text{"convolution+bias+relu 0>3", "max_pool 3>4", "convolution+bias+relu 4>7", "max_pool 7>8", "flatten 8>9",
              "dense+bias+relu 9>13", "dense+bias 13>15", "softmax 15>16"});
