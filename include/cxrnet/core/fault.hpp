@@ -55,6 +55,13 @@ struct not_a_layer {
                 "cxrnet: this type is not a layer: see LayerContract in core/layer.hpp (see not_a_layer<...>)");
 };
 
+/// A layer's name is another layer's already, automatic names included, or is longer than 48 characters.
+template <class Index, class L>
+struct name_error {
+  static_assert(detail::never<Index, L>,
+                "cxrnet: this layer's name is taken by a layer before it, or too long (see name_error<...>)");
+};
+
 /// A layer trains that the backend cannot train yet.
 template <class Index, class L, class Backend>
 struct not_trainable {

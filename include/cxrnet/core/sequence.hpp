@@ -37,7 +37,8 @@ struct Analysis {
   std::array<ParameterInfo, Parameters> parameters{};
   std::array<op::Operation, Layers * op::Builder::per_layer> operations{};
   int operation_count = 0;
-  int fault = -1;  ///< the first layer that does not take its shape, -1: none
+  int fault = -1;  ///< the first layer with a fault, -1: none
+  bool bad_name = false;  ///< the fault is the layer's name, not its shape
   Dims got{};      ///< what that layer got
   Dims expected{};  ///< the exact shape that it needs, no shape where its `expects` says it all
 };
@@ -65,6 +66,7 @@ class Analyser {
   }
 
  private:
+  static constexpr std::size_t max_name = 48;
   static constexpr std::size_t layers = sizeof...(Nodes);
   static constexpr std::size_t parameters = count_parameters(NodeList<Nodes...>{});
 
@@ -87,8 +89,21 @@ class Analyser {
       if constexpr (requires { L::accepts_merge(in, in); }) result_.expected = builder_.forked_dims();
       return;
     }
+    const Name name = Node::name.empty() ? automatic_name(L::kind, index) : Name(Node::name);
+    if (Node::name.size() > max_name || taken(name, index)) {
+      result_.fault = index;
+      result_.bad_name = true;
+      return;
+    }
     if (index == 0) builder_ = op::Builder(result_.operations.data(), static_cast<int>(result_.operations.size()), in);
-    add_layer<Node, L>(index, in);
+    add_layer<Node, L>(index, in, name);
+  }
+
+  constexpr bool taken(const Name& name, int index) const {
+    for (int i = 0; i < index; ++i) {
+      if (result_.layers[static_cast<std::size_t>(i)].name.view() == name.view()) return true;
+    }
+    return false;
   }
 
   template <class L>
@@ -98,10 +113,10 @@ class Analyser {
   }
 
   template <class Node, class L>
-  constexpr void add_layer(int index, Dims in) {
+  constexpr void add_layer(int index, Dims in, const Name& name) {
     LayerInfo& info = result_.layers[static_cast<std::size_t>(index)];
     info.kind = L::kind;
-    info.name = Node::name.empty() ? automatic_name(L::kind, index) : Name(Node::name);
+    info.name = name;
     info.in = in;
     info.random = layer_is_random<L>();
     info.stateful = layer_is_stateful<L>();
@@ -161,18 +176,20 @@ struct analysed<NodeList<Nodes...>> {
 };
 
 /// Base of Traits: empty for a sound network, the one error otherwise.
-template <class Nodes, int fault = analysed<Nodes>::value.fault>
+template <class Nodes, int fault = analysed<Nodes>::value.fault, bool bad_name = analysed<Nodes>::value.bad_name>
 struct checked : not_a_layer<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>> {};
 template <class Nodes, int fault>
+struct checked<Nodes, fault, true> : name_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>> {};
+template <class Nodes, int fault>
   requires(fault >= 0 && LayerContract<typename layer_at<fault, Nodes>::type>)
-struct checked<Nodes, fault>
+struct checked<Nodes, fault, false>
     : shape_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>,
                   Got<shape_type<analysed<Nodes>::value.got>>,
                   Expects<std::conditional_t<analysed<Nodes>::value.expected.rank == 0,
                                              typename layer_at<fault, Nodes>::type::expects,
                                              shape_type<analysed<Nodes>::value.expected>>>> {};
 template <class Nodes>
-struct checked<Nodes, -1> {};
+struct checked<Nodes, -1, false> {};
 
 template <class List>
 struct preprocess_of;
