@@ -3,6 +3,7 @@
 
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/report/metrics_json.hpp>
+#include <cxrnet/report/text.hpp>
 #include <cxrnet/report/text_report.hpp>
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,10 @@ int evaluate(const Settings& settings) {
   const auto images = open_images(settings.data, model.names_classes ? model.classes : std::vector<std::string>{},
                                   settings.skip_bad ? BadImages::skip : BadImages::fail, settings.threads);
   require_class_count(*images, model.classifier->description());
+  if (!model.names_classes) {
+    std::cerr << "note: " << printable(settings.model.string())
+              << " names no classes: its outputs are taken to be the folder's classes in order of their names.\n";
+  }
   const int positive = class_id(images->classes(), settings.positive);
   std::vector<float> probabilities;
   const Evaluation evaluation = evaluate_images(*model.classifier, *images, positive, settings.threads, probabilities);

@@ -62,6 +62,7 @@ TEST_CASE("A file without metadata means the reference's rescale", "[io]") {
   write_safetensors(file, name_parameters(description_of<Net<Rescale<1, 255>>>, parameters));
   CHECK(parameters_of<Rescale<1, 255>>(file) == parameters);
   CHECK(has(message_of<FormatError>([&] { (void)parameters_of<ImageNetCaffe>(file); }), "'rescale'"));
+  CHECK(has(message_of<FormatError>([&] { (void)parameters_of<Rescale<1, 127>>(file); }), "'rescale 1/127'"));
 }
 
 TEST_CASE("What cannot be saved leaves no file", "[io]") {
