@@ -52,14 +52,6 @@ std::vector<float> start_parameters(const Variant& variant, const TrainSettings&
   return parameters;
 }
 
-void write_history(const std::filesystem::path& out, const History& history) {
-  write_history_json(out / "history.json", history);
-  write_history_csv(out / "history.csv", history);
-  if (history.epochs.empty()) return;
-  write_history_plot(out / "history.svg", history);
-  write_history_plot(out / "history.png", history);
-}
-
 void print_profile(const Classifier& net, const Profile& profile) {
   std::vector<LayerTime> rows;
   for (std::size_t i = 0; i < profile.seconds.size(); ++i) {
@@ -118,7 +110,8 @@ int train(const TrainSettings& settings) {
   for (const char* name : {"metrics.json", "predictions.csv", "history.svg", "history.png"}) {
     std::filesystem::remove(settings.out / name);
   }
-  write_history(settings.out, result.history);
+  write_history_json(settings.out / "history.json", result.history);
+  write_history_csv(settings.out / "history.csv", result.history);
   write_run_record(settings.out / "run.json", settings, *net, *images, *validation, test.get(), result);
   if (settings.profile) print_profile(*net, profile);
 
@@ -128,6 +121,11 @@ int train(const TrainSettings& settings) {
     write_metrics_json(settings.out / "metrics.json", evaluation);
     write_predictions(settings.out / "predictions.csv", *test, probabilities);
     std::cout << '\n' << text_report(evaluation);
+  }
+  // Last, because another program draws them.
+  if (!result.history.epochs.empty()) {
+    write_history_plot(settings.out / "history.svg", result.history);
+    write_history_plot(settings.out / "history.png", result.history);
   }
   std::cout << "\nWritten to " << settings.out.string() << ": model.h5, model.safetensors, history.json, history.csv, "
             << (result.history.epochs.empty() ? "" : "history.svg, history.png, ") << "run.json" << (test != nullptr && !result.stopped ? ", metrics.json, predictions.csv" : "")
