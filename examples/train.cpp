@@ -14,6 +14,8 @@
 #include <cxrnet/train/fit.hpp>
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <future>
 #include <iostream>
 
 using namespace cxrnet;
@@ -52,23 +54,31 @@ std::vector<float> start_parameters(const Variant& variant, const TrainSettings&
   return parameters;
 }
 
-void print_profile(const Classifier& net, const Profile& profile) {
+/// Time by layer: the frozen ones, the forward of those that train, and what their steps took besides.
+void print_profile(const Classifier& net, const Profile& frozen, const Profile& trained, double step_seconds) {
   std::vector<LayerTime> rows;
-  for (std::size_t i = 0; i < profile.seconds.size(); ++i) {
-    const op::Operation& o = net.fused()[i];
+  const auto add = [&](const op::Operation& o, double seconds, double images) {
     const auto& layer = net.description().layers[static_cast<std::size_t>(o.layer)];
-    rows.push_back({std::string(layer.name.view()), describe(o), profile.seconds[i] * 1e3,
-                    op::flops(o) * profile.images});
+    rows.push_back({std::string(layer.name.view()), describe(o), seconds * 1e3, op::flops(o) * images});
+  };
+  for (std::size_t i = 0; i < frozen.seconds.size(); ++i) add(net.fused()[i], frozen.seconds[i], frozen.images);
+  for (std::size_t i = 0; i < trained.seconds.size(); ++i) {
+    add(net.trained()[i], trained.seconds[i], trained.images);
+    step_seconds -= trained.seconds[i];
   }
+  rows.push_back({"all that trains", "loss, backward, optimiser", step_seconds * 1e3, 0});
   std::cout << profile_table(rows);
 }
 
+constexpr std::array model_files{"model.h5", "model.safetensors", "history.json", "history.csv", "run.json"};
+constexpr std::array plot_files{"history.svg", "history.png"};
+constexpr std::array test_files{"metrics.json", "predictions.csv"};
+
 int train(const TrainSettings& settings) {
   ensure_folder(settings.out);
-  for (const char* name : {"model.h5", "model.safetensors", "history.json", "history.csv", "history.svg", "history.png",
-                           "run.json", "metrics.json", "predictions.csv"}) {
-    require_writable(settings.out / name);
-  }
+  for (const char* name : model_files) require_writable(settings.out / name);
+  for (const char* name : plot_files) require_writable(settings.out / name);
+  for (const char* name : test_files) require_writable(settings.out / name);
   use_threads(settings.threads);
   const Variant variant{settings.preprocess, settings.no_augment ? Augmenting::no : Augmenting::yes};
   const BadImages bad = settings.skip_bad ? BadImages::skip : BadImages::fail;
@@ -79,21 +89,31 @@ int train(const TrainSettings& settings) {
   if (!settings.test.empty()) test = open_images(settings.test, images->classes(), bad, settings.threads);
   const int positive = class_id(images->classes(), settings.positive);
 
+  // While the network is being built: what was read, and whether all that is evaluated later can be.
+  auto reading = std::async(std::launch::async, [&] {
+    validation->decode_all();
+    if (test != nullptr) test->decode_all();
+    return hash_inputs(settings, *images, *validation, test.get());
+  });
   const auto net = make_classifier(variant, start_parameters(variant, settings), static_cast<int>(settings.batch),
                                    settings.seed);
-  std::cout << "Training on " << images->size() << " images of " << images->classes().size() << " classes, validating on "
-            << validation->size() << ".\n";
+  const InputHashes hashes = reading.get();
+  const std::string doubles = doubles_warning(hashes, *images, *validation, test.get());
+  if (!doubles.empty()) std::cerr << doubles << '\n';
+  std::cout << "Training on " << images->size() << " images of " << images->classes().size()
+            << " classes, validating on " << validation->size() << ".\n";
 
-  Profile profile;
   FitOptions options{.epochs = settings.epochs,
                      .batch = settings.batch,
                      .seed = settings.seed,
                      .random_numbers = settings.rng == "keras" ? RandomNumbers::keras : RandomNumbers::counter,
                      .threads = settings.threads,
                      .stop = &interrupted()};
+  Profile frozen;
+  Profile trained;
   if (settings.profile) {
-    for (const auto& o : net->fused()) profile.seconds.resize(profile.seconds.size() + (o.layer < net->description().cut ? 1 : 0));
-    options.profile = &profile;
+    options.profile = &frozen;
+    net->set_profile(&trained);
   }
   ProgressObserver observer;
   const FitResult result = fit(*net, *images, validation.get(), options, &observer);
@@ -107,15 +127,16 @@ int train(const TrainSettings& settings) {
   save_model(settings.out / "model.h5", net->description(), net->parameters(), metadata);
   save_model(settings.out / "model.safetensors", net->description(), net->parameters(), metadata);
   // What an earlier run left here is of another model.
-  for (const char* name : {"metrics.json", "predictions.csv", "history.svg", "history.png"}) {
-    std::filesystem::remove(settings.out / name);
-  }
+  for (const char* name : plot_files) std::filesystem::remove(settings.out / name);
+  for (const char* name : test_files) std::filesystem::remove(settings.out / name);
   write_history_json(settings.out / "history.json", result.history);
   write_history_csv(settings.out / "history.csv", result.history);
-  write_run_record(settings.out / "run.json", settings, *net, *images, *validation, test.get(), result);
-  if (settings.profile) print_profile(*net, profile);
+  write_run_record(settings.out / "run.json", settings, hashes, *net, *images, *validation, test.get(), result);
+  if (settings.profile) print_profile(*net, frozen, trained, result.step_seconds);
+  end_on_interrupt();
 
-  if (test != nullptr && !result.stopped) {
+  const bool tested = test != nullptr && !result.stopped;
+  if (tested) {
     std::vector<float> probabilities;
     const Evaluation evaluation = evaluate_images(*net, *test, positive, settings.threads, probabilities);
     write_metrics_json(settings.out / "metrics.json", evaluation);
@@ -123,13 +144,15 @@ int train(const TrainSettings& settings) {
     std::cout << '\n' << text_report(evaluation);
   }
   // Last, because another program draws them.
-  if (!result.history.epochs.empty()) {
-    write_history_plot(settings.out / "history.svg", result.history);
-    write_history_plot(settings.out / "history.png", result.history);
+  const bool drawn = !result.history.epochs.empty();
+  if (drawn) {
+    for (const char* name : plot_files) write_history_plot(settings.out / name, result.history);
   }
-  std::cout << "\nWritten to " << settings.out.string() << ": model.h5, model.safetensors, history.json, history.csv, "
-            << (result.history.epochs.empty() ? "" : "history.svg, history.png, ") << "run.json" << (test != nullptr && !result.stopped ? ", metrics.json, predictions.csv" : "")
-            << ".\n";
+  std::cout << "\nWritten to " << settings.out.string() << ":";
+  for (const char* name : model_files) std::cout << ' ' << name;
+  for (const char* name : plot_files) std::cout << (drawn ? " " : "") << (drawn ? name : "");
+  for (const char* name : test_files) std::cout << (tested ? " " : "") << (tested ? name : "");
+  std::cout << '\n';
   return result.stopped ? 130 : 0;
 }
 

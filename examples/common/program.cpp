@@ -69,6 +69,11 @@ const std::atomic<bool>& interrupted() {
   return stop_requested;
 }
 
+void end_on_interrupt() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
 void use_threads(unsigned threads) {
   if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
 }

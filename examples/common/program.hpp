@@ -26,6 +26,8 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& progra
 
 /// Sets true at the first Ctrl-C or termination signal; a second one ends the program at once.
 const std::atomic<bool>& interrupted();
+/// From here on, Ctrl-C ends the program as it does any other.
+void end_on_interrupt();
 
 /// As many threads for the network and for reading images; 0 leaves both as they are.
 void use_threads(unsigned threads);

@@ -6,6 +6,7 @@
 #include <cxrnet/io/hash.hpp>
 #include <cxrnet/report/ethics.hpp>
 #include <cxrnet/report/metrics_json.hpp>
+#include <cxrnet/report/text.hpp>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -35,15 +36,55 @@ Json algorithms_json(const Classifier& net) {
   return list;
 }
 
-Json images_json(const ImageDataset& images) {
+std::vector<std::string> hashes_of(const ImageDataset& images) {
+  std::vector<std::string> hashes;
+  for (const auto& item : images.items()) hashes.push_back(sha256_file(item.file));
+  return hashes;
+}
+
+Json images_json(const ImageDataset& images, const std::vector<std::string>& hashes) {
   Json files = Json::object();
-  for (const auto& item : images.items()) files[item.name] = sha256_file(item.file);
+  for (std::size_t i = 0; i < images.size(); ++i) files[images.name(i)] = hashes[i];
   Json rejected = Json::array();
   for (const auto& bad : images.rejected()) rejected.push_back({{"file", bad.file.string()}, {"reason", bad.reason}});
   return {{"folder", images.root().string()}, {"images", images.size()}, {"skipped", rejected}, {"sha256", files}};
 }
 
 }  // namespace
+
+InputHashes hash_inputs(const TrainSettings& settings, const ImageDataset& train, const ImageDataset& validation,
+                        const ImageDataset* test) {
+  return {sha256_file(settings.weights), hashes_of(train), hashes_of(validation),
+          test != nullptr ? hashes_of(*test) : std::vector<std::string>{}};
+}
+
+std::string doubles_warning(const InputHashes& hashes, const ImageDataset& train, const ImageDataset& validation,
+                            const ImageDataset* test) {
+  struct Seen {
+    const ImageDataset* set;
+    std::size_t index;
+  };
+  std::map<std::string, Seen> seen;
+  std::size_t doubles = 0;
+  std::string first;
+  const auto look = [&](const ImageDataset& set, const std::vector<std::string>& of_set) {
+    for (std::size_t i = 0; i < of_set.size(); ++i) {
+      const auto [found, fresh] = seen.try_emplace(of_set[i], Seen{&set, i});
+      const Seen& before = found->second;
+      if (fresh || (before.set == &set && set.label(before.index) == set.label(i))) continue;
+      if (doubles++ == 0) {
+        first = before.set->items()[before.index].file.string() + " and " + set.items()[i].file.string();
+      }
+    }
+  };
+  look(train, hashes.train);
+  look(validation, hashes.validation);
+  if (test != nullptr) look(*test, hashes.test);
+  if (doubles == 0) return {};
+  return "warning: " + printable(first) + " are the same file" +
+         (doubles > 1 ? ", and so are " + std::to_string(doubles - 1) + " more" : "") +
+         ": an image in two sets, or under two classes, makes the evaluation worthless; keep each patient in one set";
+}
 
 std::map<std::string, std::string> model_metadata(const Classifier& net, const std::vector<std::string>& classes) {
   return {{"cxrnet", std::string(version)},
@@ -52,7 +93,8 @@ std::map<std::string, std::string> model_metadata(const Classifier& net, const s
           {"algorithms", algorithms_json(net).dump()}};
 }
 
-void write_run_record(const std::filesystem::path& file, const TrainSettings& s, const Classifier& net,
+void write_run_record(const std::filesystem::path& file, const TrainSettings& s, const InputHashes& hashes,
+                      const Classifier& net,
                       const ImageDataset& train, const ImageDataset& validation, const ImageDataset* test,
                       const FitResult& result) {
   rusage usage{};
@@ -89,10 +131,10 @@ void write_run_record(const std::filesystem::path& file, const TrainSettings& s,
         {"optimizer", memory.optimizer}}},
       {"classes", train.classes()},
       {"algorithms", algorithms_json(net)},
-      {"weights", {{"file", s.weights.string()}, {"sha256", sha256_file(s.weights)}}},
-      {"train", images_json(train)},
-      {"validation", images_json(validation)}};
-  if (test != nullptr) run["test"] = images_json(*test);
+      {"weights", {{"file", s.weights.string()}, {"sha256", hashes.weights}}},
+      {"train", images_json(train, hashes.train)},
+      {"validation", images_json(validation, hashes.validation)}};
+  if (test != nullptr) run["test"] = images_json(*test, hashes.test);
   write_atomically(file, json_text(run));
 }
 

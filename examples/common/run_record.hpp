@@ -31,11 +31,28 @@ struct TrainSettings {
   bool skip_bad = false;
 };
 
+/// SHA-256 of everything that a run reads, taken before it starts.
+struct InputHashes {
+  std::string weights;
+  std::vector<std::string> train;  ///< by image, in the data set's order
+  std::vector<std::string> validation;
+  std::vector<std::string> test;
+};
+/// `test` may be null. FileError where a file cannot be read.
+InputHashes hash_inputs(const TrainSettings& settings, const ImageDataset& train, const ImageDataset& validation,
+                        const ImageDataset* test);
+
+/// One line that names an image that stands in two of the sets, or under two classes, and counts the others; empty where
+/// there is none. Such doubles make an evaluation too good (Roberts et al. 2021).
+std::string doubles_warning(const InputHashes& hashes, const ImageDataset& train, const ImageDataset& validation,
+                            const ImageDataset* test);
+
 /// What our model files record beside the weights and their preprocessing.
 std::map<std::string, std::string> model_metadata(const Classifier& net, const std::vector<std::string>& classes);
 
 /// run.json: settings, versions, hashes of weights and images, algorithms, times, memory. `test` may be null.
-void write_run_record(const std::filesystem::path& file, const TrainSettings& settings, const Classifier& net,
+void write_run_record(const std::filesystem::path& file, const TrainSettings& settings, const InputHashes& hashes,
+                      const Classifier& net,
                       const ImageDataset& train, const ImageDataset& validation, const ImageDataset* test,
                       const FitResult& result);
 

@@ -15,9 +15,10 @@
 
 namespace cxrnet {
 
-/// A trained network out of a model file, on oneDNN.
+/// A trained network out of a model file, on oneDNN. It runs `capacity` images at once and each call costs multiples of
+/// that (of at most 8): 1 for single images, 8 and more for many.
 template <class Net>
-std::unique_ptr<Model<Net, OneDnn>> load(const std::filesystem::path& file, int capacity = 32) {
+std::unique_ptr<Model<Net, OneDnn>> load(const std::filesystem::path& file, int capacity = 1) {
   return load_as<Net, OneDnn>(file, capacity);
 }
 

@@ -9,7 +9,7 @@ static_assert(Model<Net, OneDnn>::arena_bytes(1) < 32 << 20);  // activations of
 int main(int argc, char** argv) {
   try {
     if (argc < 3) throw ArgumentError("usage: classify MODEL IMAGE...");
-    const auto net = load<Net>(argv[1], 1);  // .safetensors, or Keras's .h5
+    const auto net = load<Net>(argv[1]);  // .safetensors, or Keras's .h5
     for (int i = 2; i < argc; ++i) {
       const xt::xtensor<float, 2> p = net->predict(read_image_tensor(argv[i]));
       std::cout << argv[i] << ": " << p(0, 0) << " " << p(0, 1) << '\n';

@@ -67,6 +67,13 @@ class ImageDataset {
   /// In the folder's order.
   [[nodiscard]] const std::vector<Rejected>& rejected() const { return rejected_; }
 
+  /// Decodes every image now, in threads, so that a bad one is known before anything is built on the set. ImageError.
+  void decode_all() const {
+    for_each_in_parallel([this](std::size_t i, std::vector<std::uint8_t>& scratch) {
+      static_cast<void>(pixels(i, scratch));
+    });
+  }
+
   /// The image's RGB bytes: kept ones, or `scratch` filled with them. Throws ImageError.
   [[nodiscard]] const std::uint8_t* pixels(std::size_t index, std::vector<std::uint8_t>& scratch) const {
     auto& slot = kept_[index];
@@ -123,25 +130,24 @@ class ImageDataset {
     return true;
   }
 
-  void drop_bad_images() {
-    std::vector<std::string> reasons(size());
+  /// Calls `visit(i, scratch)` for every image, in threads; rethrows what it throws, for the first of the images.
+  template <class Visit>
+  void for_each_in_parallel(const Visit& visit) const {
     std::atomic<std::size_t> next{0};
+    std::size_t failed_at = size();
     std::exception_ptr failure;
     std::mutex mutex;
     const auto work = [&] {
-      try {
-        std::vector<std::uint8_t> scratch;
-        for (std::size_t i = next++; i < size(); i = next++) {
-          try {
-            (void)pixels(i, scratch);
-          } catch (const ImageError& error) {
-            reasons[i] = error.what();
-          }
+      std::vector<std::uint8_t> scratch;
+      for (std::size_t i = next++; i < size(); i = next++) {
+        try {
+          visit(i, scratch);
+        } catch (...) {
+          const std::lock_guard lock(mutex);
+          if (i < failed_at) failure = std::current_exception();
+          failed_at = std::min(failed_at, i);
+          next = size();
         }
-      } catch (...) {
-        next = size();
-        const std::lock_guard lock(mutex);
-        failure = std::current_exception();
       }
     };
     {
@@ -150,6 +156,17 @@ class ImageDataset {
       for (auto& thread : threads) thread = std::jthread(work);
     }
     if (failure) std::rethrow_exception(failure);
+  }
+
+  void drop_bad_images() {
+    std::vector<std::string> reasons(size());
+    for_each_in_parallel([&](std::size_t i, std::vector<std::uint8_t>& scratch) {
+      try {
+        static_cast<void>(pixels(i, scratch));
+      } catch (const ImageError& error) {
+        reasons[i] = error.what();
+      }
+    });
 
     std::vector<std::size_t> left(classes().size());
     std::vector<std::string> first_reason(classes().size());

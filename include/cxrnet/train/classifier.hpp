@@ -40,6 +40,9 @@ class Classifier {
   /// One training step on features; the result is that of the parameters before it.
   virtual StepResult step(std::span<const float> features, std::span<const int> labels) = 0;
 
+  /// Where the forward of each step leaves its times, by operation of `trained`; null: nowhere.
+  virtual void set_profile(Profile* profile) = 0;
+
   [[nodiscard]] virtual std::span<const float> parameters() const = 0;
   virtual void set_parameters(std::span<const float> parameters) = 0;
   [[nodiscard]] virtual double learning_rate() const = 0;
@@ -56,6 +59,8 @@ class Classifier {
   [[nodiscard]] virtual Memory memory() const = 0;
   /// The operations after the backend's fusions, for inference.
   [[nodiscard]] virtual std::span<const op::Operation> fused() const = 0;
+  /// The operations behind the cut, for training.
+  [[nodiscard]] virtual std::span<const op::Operation> trained() const = 0;
 };
 
 /// A network type on a backend, with an augmentation, as a Classifier.
@@ -86,6 +91,8 @@ class ClassifierOf final : public Classifier {
     return trainer_.step(features, labels);
   }
 
+  void set_profile(Profile* profile) override { trainer_.set_profile(profile); }
+
   std::span<const float> parameters() const override { return model_.parameters(); }
   void set_parameters(std::span<const float> parameters) override {
     model_.set_parameters([&](std::span<float> mine) {
@@ -101,6 +108,7 @@ class ClassifierOf final : public Classifier {
             Training::gradient_bytes,              Training::optimizer_bytes, Training::arena_bytes(model_.capacity())};
   }
   std::span<const op::Operation> fused() const override { return Rewrite<Net, Backend, Mode::inference>::operations; }
+  std::span<const op::Operation> trained() const override { return Rewrite<Net, Backend, Mode::training>::head; }
 
  private:
   using Preprocess = typename Traits<Net>::Preprocess;

@@ -49,6 +49,7 @@ struct FitResult {
   bool stopped = false;            ///< by FitOptions::stop; the last epoch may lack its validation
   double backbone_seconds = 0;     ///< spent in the layers before the cut
   double waiting_seconds = 0;      ///< spent waiting for images
+  double step_seconds = 0;         ///< spent in the layers behind the cut: forward, backward, optimiser
 };
 
 /// Mean loss (as Keras's categorical cross-entropy) and accuracy of probabilities, n x classes.
@@ -207,7 +208,9 @@ class Fitting {
       result_.stopped = true;
       return;
     }
+    const auto start = Clock::now();
     const StepResult now = net_.step(features, labels);
+    result_.step_seconds += seconds(start, Clock::now());
     if (!std::isfinite(now.loss_sum)) fail(indices);
     ++result_.steps;
     sums_.loss_sum += now.loss_sum;

@@ -2,7 +2,6 @@
 #include <cxrnet/backend/onednn/program.hpp>
 #include <cxrnet/op/rules.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -21,8 +20,12 @@ struct BasicOneDnn {
     return padded.size() * sizeof(float);
   }
 
-  /// Convolutions run 8 images at a time: Winograd's workspace grows with them, and its speed does no more.
-  static constexpr int micro_batch(int capacity) { return std::min(capacity, 8); }
+  /// Convolutions run up to 8 images at a time: Winograd's workspace grows with them, and its speed does no more. The
+  /// capacity is cut into equal parts; a last, smaller part costs as much as a whole one.
+  static constexpr int micro_batch(int capacity) {
+    const int parts = (capacity + 7) / 8;
+    return (capacity + parts - 1) / parts;
+  }
 
   static constexpr bool trains(const op::Operation&) { return true; }
 
