@@ -5,7 +5,8 @@
 using namespace cxrnet;
 
 TEST_CASE("An operation's flops are two a multiply-add, those of a sum over inputs alone", "[op_operation]") {
-  op::Operation conv{.kind = op::Kind::convolution, .in = image_dims(8, 6, 3), .out = image_dims(6, 4, 5), .window = {3, 3}};
+  op::Operation conv{
+      .kind = op::Kind::convolution, .in = image_dims(8, 6, 3), .out = image_dims(6, 4, 5), .window = {3, 3}};
   CHECK(op::flops(conv) == 2.0 * (6 * 4 * 5) * (3 * 3 * 3));
   conv.pool = {2, 2, 2};  // fused behind: it leaves less, the convolution computes as much
   conv.out = image_dims(3, 2, 5);
