@@ -26,6 +26,10 @@ namespace {
 /// Shows the run as Keras users know it.
 class ProgressObserver : public FitObserver {
  public:
+  void features_begin(std::size_t images) override {
+    std::cout << "Computing the features of " << images << " images, once: nothing changes them from epoch to epoch.\n"
+              << std::flush;
+  }
   void epoch_begin(int epoch, int epochs, std::size_t steps) override {
     progress_.on_epoch_begin(epoch, epochs, static_cast<int>(steps));
     seen_ = 0;

@@ -28,4 +28,5 @@ TEST_CASE("No aligned bytes are no memory, and a move hands them on", "[core_ali
   const AlignedBytes second = std::move(first);
   CHECK(second.data() == data);
   CHECK(second.size() == 10);
+  CHECK(first.size() == 0);  // NOLINT(bugprone-use-after-move)
 }

@@ -18,7 +18,7 @@ class AlignedBytes {
   }
 
   [[nodiscard]] std::byte* data() const { return data_.get(); }
-  [[nodiscard]] std::size_t size() const { return bytes_; }
+  [[nodiscard]] std::size_t size() const { return data_ == nullptr ? 0 : bytes_; }
 
  private:
   struct Free {

@@ -35,6 +35,8 @@ struct FitOptions {
 class FitObserver {
  public:
   virtual ~FitObserver() = default;
+  /// Before the first epoch, where no image ever changes: the features of so many are computed once.
+  virtual void features_begin(std::size_t /*images*/) {}
   /// Epochs count from 1.
   virtual void epoch_begin(int /*epoch*/, int /*epochs*/, std::size_t /*steps*/) {}
   /// After a step: samples seen in the epoch, means over them.
@@ -168,6 +170,7 @@ class Fitting {
   }
 
   void run_on_features(const Schedule& schedule) {
+    observer_.features_begin(train_.size());
     const auto start = Clock::now();
     const std::vector<float> all = features_of(net_, train_, options_.threads, options_.profile, options_.stop);
     result_.backbone_seconds += seconds(start, Clock::now());
