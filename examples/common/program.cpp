@@ -132,11 +132,9 @@ std::unique_ptr<ImageDataset> open_images(const std::filesystem::path& folder, c
 
 void require_class_count(const ImageDataset& images, const Description& network) {
   if (images.classes().size() == network.output.size()) return;
-  std::string names;
-  for (const auto& name : images.classes()) names += (names.empty() ? "" : ", ") + name;
   throw DataError("The folder " + images.root().string() + " has " + std::to_string(images.classes().size()) +
-                  " classes (" + names + ") where the network has " + std::to_string(network.output.size()) +
-                  " outputs: keep just these, one subfolder each.");
+                  " classes (" + detail::list_names(images.classes()) + ") where the network has " +
+                  std::to_string(network.output.size()) + " outputs: keep just these, one subfolder each.");
 }
 
 Evaluation evaluate_images(const Classifier& classifier, const ImageDataset& images, int positive, unsigned threads,
@@ -156,9 +154,8 @@ int class_id(const std::vector<std::string>& classes, const std::string& name) {
   if (name.empty()) return 0;
   const auto found = std::find(classes.begin(), classes.end(), name);
   if (found != classes.end()) return static_cast<int>(found - classes.begin());
-  std::string names;
-  for (const auto& known : classes) names += (names.empty() ? "" : ", ") + known;
-  throw ArgumentError("There is no class '" + name + "' to be the positive one: the classes are " + names + ".");
+  throw ArgumentError("There is no class '" + name + "' to be the positive one: the classes are " +
+                      detail::list_names(classes) + ".");
 }
 
 std::filesystem::path default_weights() { return std::filesystem::path(CXRNET_WEIGHTS) / "vgg16_imagenet_notop.safetensors"; }

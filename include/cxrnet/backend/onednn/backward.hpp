@@ -22,12 +22,16 @@ inline void deliver(Build& build, const Operand& from, int value, std::vector<Ca
   delivered = 1;
 }
 
+/// Winograd backward where it may be picked and oneDNN has it forward.
+inline dnnl::algorithm backward_algorithm(const Build& build, const op::Operation& o) {
+  return build.automatic && winograd(o, build.batch) ? dnnl::algorithm::convolution_winograd
+                                                     : dnnl::algorithm::convolution_direct;
+}
+
 /// Gradients of a convolution's kernel and bias.
 inline void backward_convolution_weights(Build& build, const op::Operation& o, Step& step) {
-  const auto algorithm = build.automatic && winograd(o, build.batch) ? dnnl::algorithm::convolution_winograd
-                                                                     : dnnl::algorithm::convolution_direct;
   const auto pd = convolution_backward_weights(o, build.layout(o.inputs[0]), build.layout(o.output), build.batch,
-                                               algorithm);
+                                               backward_algorithm(build, o));
   const Operand src = build.bring(build.value(o.inputs[0]), pd.src_desc(), 0, step);
   const Operand dst = build.bring(build.gradient(o.output), pd.diff_dst_desc(), 1, step);
   const Operand logical{Where::parameter_gradient, o.kernel, convolution_weights(o)};
@@ -45,10 +49,8 @@ inline void backward_convolution_weights(Build& build, const op::Operation& o, S
 
 /// The gradient of a convolution's input.
 inline void backward_convolution_data(Build& build, const op::Operation& o, Step& step) {
-  const auto algorithm = build.automatic && winograd(o, build.batch) ? dnnl::algorithm::convolution_winograd
-                                                                     : dnnl::algorithm::convolution_direct;
   const auto pd = convolution_backward_data(o, build.layout(o.inputs[0]), build.layout(o.output), build.batch,
-                                            algorithm);
+                                            backward_algorithm(build, o));
   const Operand dst = build.bring(build.gradient(o.output), pd.diff_dst_desc(), 1, step);
   const Operand target = gradient_target(build, o.inputs[0], pd.diff_src_desc());
   Call call{dnnl::convolution_backward_data(pd),

@@ -91,9 +91,9 @@ inline void forward_pool(Build& build, const op::Operation& o, Step& step, int& 
             {{DNNL_ARG_SRC, src}, {DNNL_ARG_DST, {Where::value, o.output, pd.dst_desc()}}}};
   // While training, a max pool keeps where each maximum was.
   if (o.backward() && o.kind == op::Kind::max_pool) {
-    kept = static_cast<int>(build.kept_bytes / arena_alignment);
-    call.operands.push_back({DNNL_ARG_WORKSPACE, {Where::kept, kept, pd.workspace_desc()}});
-    build.kept_bytes += Build::rounded(pd.workspace_desc().get_size());
+    const Operand maxima = build.keep(pd.workspace_desc());
+    kept = maxima.index;
+    call.operands.push_back({DNNL_ARG_WORKSPACE, maxima});
   }
   build.add_scratch(pd.scratchpad_desc(), call);
   step.calls.push_back(std::move(call));

@@ -35,9 +35,8 @@ class Program {
       backward_.push_back(built(spec.operations[i], [&](const op::Operation& o) { return backward_step(build_, o, kept[i]); }));
     }
     if (!forward_.empty() && !(build_.layout(spec.output) == plain(spec.output_dims, batch))) {
-      output_place_ = static_cast<int>(build_.kept_bytes / arena_alignment);
-      const Operand result{Where::kept, output_place_, plain(spec.output_dims, batch)};
-      build_.kept_bytes += Build::rounded(result.desc.get_size());
+      const Operand result = build_.keep(plain(spec.output_dims, batch));
+      output_place_ = result.index;
       forward_.back().calls.push_back(build_.reorder(build_.value(spec.output), result));
       if (!backward_.empty()) throw BackendError("The oneDNN backend trains networks whose output is a vector.");
     }

@@ -104,6 +104,13 @@ struct Build {
     return {Where::staging, area, desc};
   }
 
+  /// Room that one context keeps from call to call, aligned; the operand's index is its place.
+  [[nodiscard]] Operand keep(const Desc& desc) {
+    const Operand operand{Where::kept, static_cast<int>(kept_bytes / arena_alignment), desc};
+    kept_bytes += rounded(desc.get_size());
+    return operand;
+  }
+
   enum class Sum { no, yes };
   /// Copies from one layout to another; or adds to what is there.
   [[nodiscard]] Call reorder(const Operand& from, const Operand& to, Sum sum = Sum::no) {
