@@ -1,4 +1,5 @@
 #include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/dropout.hpp>
@@ -120,6 +121,9 @@ TEST_CASE("Gradients of every layer meet central differences", "[backend_referen
   CHECK(gradient_error<Seq<Input<1, 1, 5>, Flatten, Probe, Softmax>>() < bound);
   CHECK(gradient_error<Seq<Input<1, 1, 5>, Flatten, Probe, Softmax, Dense<3>, Softmax>>() < bound);
   CHECK(gradient_error<Seq<Input<4, 4, 2>, Probe, Dropout<0.5>, Conv2D<2, 1>>>() < bound);
+  CHECK(gradient_error<Seq<Input<3, 4, 3>, Probe, BatchNorm<>>>() < bound);
+  CHECK(gradient_error<Seq<Input<3, 4, 3>, Probe, Freeze<BatchNorm<>>, Relu>>() < bound);
+  CHECK(gradient_error<Seq<Input<4, 4, 2>, Probe, Conv2D<3, 3>, BatchNorm<0.9, 1e-5>, Relu, GAP, Dense<2, Sigmoid>>>() < bound);
   CHECK(gradient_error<Seq<Input<4, 4, 2>, Probe, Dropout<0>>>() < bound);
 }
 
@@ -127,6 +131,8 @@ TEST_CASE("Gradients of branching networks meet central differences", "[backend_
   constexpr double bound = 2e-8;
   CHECK(gradient_error<Seq<Input<4, 4, 3>, Probe, Residual<Conv2D<3, 3, Same, Relu>>>>() < bound);
   CHECK(gradient_error<Seq<Input<4, 4, 2>, Probe, Residual<>>>() < bound);
+  CHECK(gradient_error<Seq<Input<6, 4, 2>, Probe, Residual<Shortcut<Conv2D<3, 1, Same, Stride<2>>>,
+                                                             Conv2D<3, 3, Same, Stride<2>, Relu>>>>() < bound);
   CHECK(gradient_error<Seq<Input<4, 4, 2>, Probe, Residual<Relu, Residual<Conv2D<2, 3, Same>>, Conv2D<2, 1, Relu>>,
                            GAP, Dense<3>>>() < bound);
   CHECK(gradient_error<Seq<Input<4, 4, 2>, Probe, Residual<Residual<Residual<>>>, Residual<Dropout<0.25>>>>() < bound);

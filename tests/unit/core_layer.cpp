@@ -29,7 +29,6 @@ TEST_CASE("What is a layer, and what it says of itself", "[core_layer]") {
   CHECK(layer_parameters<Dense<4>>(vector_dims(3)).size() == 2);
   CHECK(layer_is_random<Dropout<0.5>>());
   CHECK_FALSE(layer_is_random<Flatten>());
-  CHECK_FALSE(layer_is_stateful<Dropout<0.5>>());
 }
 
 TEST_CASE("Freeze reaches every layer inside and keeps its name", "[core_layer]") {

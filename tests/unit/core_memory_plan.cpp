@@ -1,6 +1,7 @@
 #include <cxrnet/backend/onednn/onednn.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/core/model.hpp>
+#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/dropout.hpp>
@@ -56,6 +57,12 @@ class Playback {
     for (std::size_t i = spec_.operations.size(); i-- > 0;) {
       const auto& o = spec_.operations[i];
       if (!o.backward()) continue;
+      op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) {
+        const auto& again = spec_.operations[k];
+        for (const int input : again.inputs) if (input >= 0) read(value(input), "forward, once more");
+        write(value(again.output));
+        for (const int input : again.inputs) if (input >= 0) read(value(input), "forward once more, written over");
+      });
       read(gradient(o.output), "gradient of the output");
       read(value(o.output), "output, in backward");
       for (const int input : o.inputs) {
@@ -109,6 +116,10 @@ void check_plans() {
 
 using Trainable4 = Seq<Input<9, 9, 3>, Conv2D<5, 3, Relu>, MaxPool<2>, Residual<Conv2D<5, 3, Same, Relu>, Residual<Relu>>,
                        GAP, Dense<7, Relu>, Dropout<0.5>, Freeze<Dense<4>>, Dense<2, Softmax>>;
+using Recomputed = Seq<Input<9, 9, 3>, Conv2D<5, 3, Relu>, Recompute<Conv2D<5, 3, Same, Relu>, Dropout<0.5>, MaxPool<2>>,
+                       Recompute<Residual<Shortcut<Conv2D<4, 1>>, Conv2D<4, 3, Same, Relu>, BatchNorm<>, Freeze<Conv2D<4, 1>>>,
+                                 Relu>,
+                       GAP, Recompute<Dense<7, Relu>, Dense<2, Softmax>>>;
 using Empty = Seq<Input<3, 3, 1>>;
 using FrozenAll = Seq<Input<5, 5, 2>, Freeze<Conv2D<3, 3>, GAP, Dense<2, Softmax>>>;
 
@@ -121,6 +132,9 @@ TEST_CASE("No bytes are written over before they are read last", "[core_memory_p
   check_plans<Trainable4, Reference<float>>();
   check_plans<Trainable4, Fused>();
   check_plans<FrozenAll, Fused>();
+  check_plans<Recomputed, Reference<float>>();
+  check_plans<Recomputed, Fused>();
+  check_plans<Recomputed, OneDnn>();
   check_plans<Seq<Input<4, 4, 2>, Residual<Residual<Residual<Conv2D<2, 1>>>>, Residual<>>, Reference<float>>();
   check_plans<Seq<Input<4, 4, 2>, Dropout<0.5>>, Reference<float>>();
   check_plans<Empty, Reference<float>>();

@@ -73,9 +73,9 @@ class Head {
     program_.forward(context, features.data(), n_, output.data());
     return output;
   }
-  /// Gradients of sum(seed * output) with respect to what trains, after forward.
+  /// Gradients of sum(seed * output) with respect to what trains, and batch statistics, after forward.
   std::vector<scalar> backward(const std::vector<scalar>& seed) {
-    std::vector<scalar> gradients(T::trainable_count, scalar{77});
+    std::vector<scalar> gradients(T::gradient_count, scalar{77});
     program_.backward(context, n_, seed.data(), gradients.data());
     return gradients;
   }
@@ -145,6 +145,10 @@ template <class Net, class Backend = Reference<double>>
 double gradient_error(int n = 3, std::uint64_t seed = 1) {
   using T = Traits<Net>;
   Head<Net, Backend> head(random_values<double>(T::parameter_count, seed), n);
+  for (const ParameterInfo& info : T::parameters) {
+    if (info.parameter.update == Update::gradient) continue;
+    for (std::size_t k = 0; k < info.parameter.size(); ++k) head.values[info.offset + k] += 1.5;  // a variance is positive
+  }
   const auto features = random_values<double>(static_cast<std::size_t>(n) * T::features.size(), seed + 1);
   const auto weights = random_values<double>(static_cast<std::size_t>(n) * T::output.size(), seed + 2);
   head.forward(features);
@@ -155,7 +159,7 @@ double gradient_error(int n = 3, std::uint64_t seed = 1) {
     for (std::size_t i = 0; i < output.size(); ++i) sum += output[i] * weights[i];
     return sum;
   };
-  std::vector<double> numeric(T::trainable_count);
+  std::vector<double> numeric(analytic);
   constexpr double step = 1e-6;
   for (const ParameterInfo& info : T::parameters) {
     for (std::size_t k = 0; info.trains && k < info.parameter.size(); ++k) {

@@ -32,6 +32,8 @@ namespace cxrnet {
 //                                              std::byte* workspace), both aligned to arena_alignment
 //   void forward(Context&, const float* input, int n, float* output) const;
 //   void backward(Context&, int n, const scalar* seed, scalar* gradients) const;
+//                                              writes what ParameterInfo::gradient says: of a parameter that trains its
+//                                              gradient, of one that averages the batch's statistic
 //
 // `forward` and `backward` allocate nothing. A layer never includes a backend.
 
@@ -62,8 +64,8 @@ struct Profile {
   double images = 0;            ///< that went through, those that only fill a batch included
 };
 
-/// Whose gradient `backward` is given: the output's; or, where the last operation ends in a softmax, that of the
-/// softmax's input, which a loss gives more exactly.
+/// Whose gradient `backward` is given: the output's; or, where the last operation ends in a softmax or a sigmoid, that of
+/// its input, which a loss gives more exactly.
 enum class Seed { output, logits };
 
 /// Draws of dropout are a function of these and of the element.
@@ -75,8 +77,9 @@ struct DropoutKey {
 /// An operation's kind and what is fused to it: "convolution+bias+relu+max_pool".
 inline std::string describe(const op::Operation& operation) {
   static constexpr const char* kinds[] = {"convolution", "dense",   "bias",    "activation", "max_pool",
-                                          "global_average_pool", "flatten", "dropout", "add", "custom"};
-  const char* const activation = operation.activation == op::Activation::relu ? "relu" : "softmax";
+                                          "global_average_pool", "flatten", "dropout", "add", "batch_norm", "custom"};
+  static constexpr const char* activations[] = {"none", "relu", "softmax", "sigmoid"};
+  const char* const activation = activations[static_cast<int>(operation.activation)];
   if (operation.kind == op::Kind::activation) return activation;
   std::string text = kinds[static_cast<int>(operation.kind)];
   if (operation.bias >= 0 && operation.kind != op::Kind::bias) text += "+bias";

@@ -23,7 +23,6 @@ namespace cxrnet {
 ///
 ///   static constexpr auto parameters(Dims in);            std::array<Parameter, n>
 ///   static constexpr bool random = true;                  it draws random numbers while training
-///   static constexpr bool stateful = true;                it changes something besides its parameters while training
 ///
 /// A layer checks its template arguments in `accepts`, not in the class: clang takes no class with a failed assertion
 /// for a layer, and would say so in a second error.
@@ -51,12 +50,6 @@ constexpr bool layer_is_random() {
   else return false;
 }
 
-template <class L>
-constexpr bool layer_is_stateful() {
-  if constexpr (requires { L::stateful; }) return L::stateful;
-  else return false;
-}
-
 /// Base of a user's layer that brings its own loops: `struct Swish : CustomLayer<Swish> {...}` with
 /// `forward<T>` and `backward<T>` as op::CustomFunctions describes. Runs on every CPU backend.
 template <class Self>
@@ -74,14 +67,25 @@ struct CustomLayer {
 
 enum class Trains : bool { no, yes };
 
-/// A layer in the flat list: whether its parameters train, and its name ("" for Keras's automatic one).
-template <class L, Trains trains_ = Trains::yes, FixedString name_ = "">
+/// What backward reads of a layer: kept since forward; or computed again, in segments of layers.
+enum class Keeps { values, nothing, nothing_and_ends_segment };
+
+/// A layer in the flat list: whether its parameters train, its name ("" for Keras's automatic one), the group of
+/// parameters it belongs to, and what it keeps for backward.
+template <class L, Trains trains_ = Trains::yes, FixedString name_ = "", FixedString group_ = "",
+          Keeps keeps_ = Keeps::values>
 struct Node {
   using layer = L;
   static constexpr Trains trains = trains_;
   static constexpr std::string_view name = name_.view();
+  static constexpr std::string_view group = group_.view();
+  static constexpr Keeps keeps = keeps_;
 
-  using frozen = Node<L, Trains::no, name_>;
+  using frozen = Node<L, Trains::no, name_, group_, keeps_>;
+  template <FixedString other>
+  using in_group = Node<L, trains_, name_, other, keeps_>;
+  template <Keeps other>
+  using keeping = Node<L, trains_, name_, group_, other>;
 };
 
 template <class... Nodes>
@@ -116,6 +120,18 @@ using flatten = concat<typename expand<Layers>::type...>;
 template <class... Nodes>
 NodeList<typename Nodes::frozen...> freeze(NodeList<Nodes...>);
 
+template <FixedString group, class... Nodes>
+NodeList<typename Nodes::template in_group<group>...> regroup(NodeList<Nodes...>);
+
+template <class... Done, class Last>
+NodeList<Done..., typename Last::template keeping<Keeps::nothing_and_ends_segment>> segment(NodeList<Done...>,
+                                                                                             NodeList<Last>);
+template <class... Done, class First, class... Rest>
+  requires(sizeof...(Rest) > 0)
+auto segment(NodeList<Done...>, NodeList<First, Rest...>) {
+  return segment(NodeList<Done..., typename First::template keeping<Keeps::nothing>>{}, NodeList<Rest...>{});
+}
+
 }  // namespace detail
 
 /// A layer under a name of its own: what weight files call it.
@@ -128,6 +144,20 @@ struct Named {
 template <class... Layers>
 struct Freeze {
   using nodes = decltype(detail::freeze(detail::flatten<Layers...>{}));
+};
+
+/// Layers that keep nothing for backward but what goes in: the rest is computed again (Chen et al. 2016), less memory
+/// for the time of one more forward. The result is the same to the bit.
+template <class... Layers>
+struct Recompute {
+  using nodes = decltype(detail::segment(NodeList<>{}, detail::flatten<Layers...>{}));
+};
+
+/// Layers whose parameters form a group with a learning rate of its own: "backbone" is VGG16Backbone's; layers outside
+/// any group form "head".
+template <FixedString name, class... Layers>
+struct Group {
+  using nodes = decltype(detail::regroup<name>(detail::flatten<Layers...>{}));
 };
 
 }  // namespace cxrnet

@@ -28,16 +28,27 @@ inline constexpr std::size_t arena_alignment = 64;
 
 namespace detail {
 
+/// Times from first to last, none where last is smaller.
+struct Span {
+  int first = 0;
+  int last = -1;
+};
+constexpr bool meet(Span a, Span b) { return a.first <= b.last && b.first <= a.last && a.first <= a.last && b.first <= b.last; }
+
+/// When a slot holds something: once, or twice where its value is computed again.
 struct Lifetime {
   Slot* slot;
-  int first;
-  int last;
+  Span once;
+  Span again{};
 };
+constexpr bool meet(const Lifetime& a, const Lifetime& b) {
+  return meet(a.once, b.once) || meet(a.once, b.again) || meet(a.again, b.once) || meet(a.again, b.again);
+}
 
 /// Largest first, each at the lowest offset that nothing alive at the same time holds.
 constexpr std::size_t place(std::span<Lifetime> items) {
   std::sort(items.begin(), items.end(), [](const Lifetime& a, const Lifetime& b) {
-    return a.slot->bytes != b.slot->bytes ? a.slot->bytes > b.slot->bytes : a.first < b.first;
+    return a.slot->bytes != b.slot->bytes ? a.slot->bytes > b.slot->bytes : a.once.first < b.once.first;
   });
   std::size_t end = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -46,8 +57,7 @@ constexpr std::size_t place(std::span<Lifetime> items) {
       moved = false;
       for (std::size_t k = 0; k < i; ++k) {
         const Slot& other = *items[k].slot;
-        const bool together = items[i].first <= items[k].last && items[k].first <= items[i].last;
-        if (together && offset < other.offset + other.bytes && other.offset < offset + items[i].slot->bytes) {
+        if (meet(items[i], items[k]) && offset < other.offset + other.bytes && other.offset < offset + items[i].slot->bytes) {
           offset = other.offset + other.bytes;
           moved = true;
         }
@@ -62,7 +72,7 @@ constexpr std::size_t place(std::span<Lifetime> items) {
 }  // namespace detail
 
 /// The plan of `operations`, whose input is value `input` with dims `input_dims`. While training, what backward reads
-/// stays until then, and gradients live from the first operation that writes them to the one that reads them last.
+/// stays until then, or is there twice where a segment computes it again, and gradients live from the first operation that writes them to the one that reads them last.
 /// `bytes_of(dims)` is the backend's upper bound for one image.
 template <std::size_t Values, std::size_t Operations, class BytesOf>
 consteval MemoryPlan<Values> plan_memory(const std::array<op::Operation, Operations>& operations, int input,
@@ -76,37 +86,60 @@ consteval MemoryPlan<Values> plan_memory(const std::array<op::Operation, Operati
   const auto rounded = [&](Dims dims) {
     return (bytes_of(dims) + arena_alignment - 1) / arena_alignment * arena_alignment;
   };
-  const auto add = [&](Slot& slot, Dims dims, int first, int last) {
+  const auto add = [&](Slot& slot, Dims dims, detail::Span once, detail::Span again = {}) {
     slot.bytes = rounded(dims);
     plan.unshared += slot.bytes;
-    items[size++] = {&slot, first, last};
+    items[size++] = {&slot, once, again};
   };
-  const auto last_use = [&](int value, int made) {
+  // When backward computes the values of operation i's segment again.
+  const auto recompute_time = [&](int i) {
+    for (int k = count; k-- > 0;) {
+      const bool starts = op::starts_segment_backward(operations, static_cast<std::size_t>(k));
+      if (starts && operations[static_cast<std::size_t>(k)].segment == operations[static_cast<std::size_t>(i)].segment) {
+        return backward_time(k);
+      }
+    }
+    return -1;
+  };
+  const auto reads = [&](int i, int value) {
+    const op::Operation& operation = operations[static_cast<std::size_t>(i)];
+    return operation.inputs[0] == value || operation.inputs[1] == value;
+  };
+  const auto keeps = [&](int i) { return op::keeps_value(operations, static_cast<std::size_t>(i)); };
+  // The last times at which somebody reads a value, forward and on the way back.
+  const auto last_forward = [&](int value, int made) {
+    int last = made;
+    for (int i = 0; i < count; ++i) last = reads(i, value) ? i : last;
+    return last;
+  };
+  const auto last_backward = [&](int value, int made) {
     int last = made;
     for (int i = 0; i < count; ++i) {
-      const op::Operation& operation = operations[static_cast<std::size_t>(i)];
-      const bool reads = operation.inputs[0] == value || operation.inputs[1] == value;
-      if (reads) last = std::max(last, operation.backward() ? backward_time(i) : i);
+      if (!reads(i, value)) continue;
+      if (operations[static_cast<std::size_t>(i)].backward()) last = std::max(last, backward_time(i));
+      if (!keeps(i)) last = std::max(last, recompute_time(i));
     }
     return last;
   };
-  add(plan.values[static_cast<std::size_t>(input)], input_dims, -1, last_use(input, count == 0 ? end : -1));
+  const auto last_use = [&](int value, int made) { return std::max(last_forward(value, made), last_backward(value, made)); };
+  add(plan.values[static_cast<std::size_t>(input)], input_dims, {-1, last_use(input, count == 0 ? end : -1)});
   for (int i = 0; i < count; ++i) {
     const op::Operation& operation = operations[static_cast<std::size_t>(i)];
-    const auto value = static_cast<std::size_t>(operation.output);
-    int last = last_use(operation.output, operation.backward() ? backward_time(i) : i);
-    if (i + 1 == count) last = end;
-    add(plan.values[value], operation.out, i, last);
+    Slot& value = plan.values[static_cast<std::size_t>(operation.output)];
+    const int own = operation.backward() ? backward_time(i) : i;
+    if (!keeps(i) && recompute_time(i) >= 0) {
+      add(value, operation.out, {i, last_forward(operation.output, i)},
+          {recompute_time(i), std::max(recompute_time(i), last_backward(operation.output, own))});
+    } else {
+      add(value, operation.out, {i, i + 1 == count ? end : last_use(operation.output, own)});
+    }
     if (operation.backward()) {
       int first = backward_time(i);
       for (int k = i + 1; k < count; ++k) {
-        const auto& reader = operations[static_cast<std::size_t>(k)];
-        if (reader.inputs[0] == operation.output || reader.inputs[1] == operation.output) {
-          first = std::min(first, backward_time(k));
-        }
+        if (reads(k, operation.output)) first = std::min(first, backward_time(k));
       }
       if (i + 1 == count) first = count;
-      add(plan.gradients[value], operation.out, first, backward_time(i));
+      add(plan.gradients[static_cast<std::size_t>(operation.output)], operation.out, {first, backward_time(i)});
     }
   }
   plan.bytes = detail::place(std::span(items.data(), size));

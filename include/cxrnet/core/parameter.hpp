@@ -14,12 +14,20 @@ enum class Init {
   glorot_uniform,  ///< uniform in +-sqrt(6 / (fan in + fan out)): Glorot and Bengio 2010, Keras's default for kernels
 };
 
+/// Who changes a parameter while its layer trains.
+enum class Update {
+  gradient,       ///< the optimiser
+  moving_average  ///< the layer: `momentum` of the old value and the rest of the batch's statistic
+};
+
 /// A parameter that a layer asks for. Kernels are laid out as Keras's: height, width, in, out; dense: in, out.
 struct Parameter {
   std::string_view role;  ///< "kernel", "bias"
   int rank = 0;
   std::array<int, 4> dims{1, 1, 1, 1};
   Init init = Init::zeros;
+  Update update = Update::gradient;
+  double momentum = 0;  ///< of a moving average
 
   [[nodiscard]] constexpr std::size_t size() const {
     std::size_t product = 1;
@@ -48,14 +56,19 @@ constexpr Parameter dense_kernel(int in, int out) { return {"kernel", 2, {in, ou
 /// One value for each output.
 constexpr Parameter bias_vector(int size) { return {"bias", 1, {size, 1, 1, 1}, Init::zeros}; }
 
-/// A parameter of a network: the layer's wish, and where it lies.
+/// A parameter of a network: the layer's wish, and where it lies. Backward gives each that changes an entry among the
+/// gradients: its gradient, or the batch's statistic that its moving average takes.
 struct ParameterInfo {
   Parameter parameter;
   Name name;                 ///< "block1_conv1.kernel"
   int layer = 0;             ///< index of its layer in the flat list
   std::size_t offset = 0;    ///< first element in the network's parameters
-  bool trains = false;
-  std::size_t gradient = 0;  ///< first element in the gradients; meaningful only where it trains
+  bool trains = false;       ///< by gradients
+  bool averages = false;     ///< as a moving average
+  std::size_t gradient = 0;  ///< first element in the gradients; meaningful only where it changes
+
+  /// Whether training changes it at all.
+  [[nodiscard]] constexpr bool changes() const { return trains || averages; }
 };
 
 }  // namespace cxrnet

@@ -81,13 +81,18 @@ consteval auto rewrite() {
       continue;
     }
     if (idle) operation.rate = 0;  // a copy, for who wants to see it
+    if (operation.kind == op::Kind::batch_norm && mode_of(operation) == Mode::training &&
+        T::layers[static_cast<std::size_t>(operation.layer)].stateful) {
+      operation.statistics = op::Statistics::batch;
+    }
     ++i;
   }
   for (int i = 0; i < list.size;) {
     op::Operation& first = list.at(i);
     const bool kept = Wanted::template has<Net>(first.output) || first.output == T::feature_value;
     const int reader = kept ? -1 : list.only_reader(i);
-    if (reader >= 0 && fuse_by(typename Backend::rules{}, first, list.at(reader), mode_of(list.at(reader)))) {
+    if (reader >= 0 && list.at(reader).segment == first.segment &&
+        fuse_by(typename Backend::rules{}, first, list.at(reader), mode_of(list.at(reader)))) {
       first.output = list.at(reader).output;
       first.out = list.at(reader).out;
       list.remove(reader);

@@ -22,7 +22,8 @@ struct LayerInfo {
   std::size_t parameters = 0;  ///< elements
   bool trains = false;         ///< has parameters that train
   bool random = false;
-  bool stateful = false;
+  bool stateful = false;       ///< keeps moving averages, which training changes
+  std::string_view group;      ///< "backbone", "head"
   int depth = 0;               ///< how many residual blocks it stands in
   int first_operation = 0;
   int value = 0;               ///< the value that it gives
@@ -119,7 +120,7 @@ class Analyser {
     info.name = name;
     info.in = in;
     info.random = layer_is_random<L>();
-    info.stateful = layer_is_stateful<L>();
+    info.group = Node::group.empty() ? std::string_view("head") : Node::group;
     info.first_parameter = parameter_;
     info.depth = builder_.depth();
     info.first_operation = builder_.size();
@@ -129,15 +130,18 @@ class Analyser {
       entry.name = Name(info.name.view()).append(".").append(parameter.role);
       entry.layer = index;
       entry.offset = offset_;
-      entry.trains = Node::trains == Trains::yes;
+      entry.trains = Node::trains == Trains::yes && parameter.update == Update::gradient;
+      entry.averages = Node::trains == Trains::yes && parameter.update == Update::moving_average;
       entry.gradient = gradient_;
       offset_ += parameter.size();
-      if (entry.trains) gradient_ += parameter.size();
+      if (entry.changes()) gradient_ += parameter.size();
       info.parameters += parameter.size();
       info.trains = info.trains || entry.trains;
+      info.stateful = info.stateful || entry.averages;
     }
     info.parameter_count = parameter_ - info.first_parameter;
-    builder_.start_layer(index, info.first_parameter);
+    builder_.start_layer(index, info.first_parameter, Node::keeps == Keeps::values ? -1 : segment_);
+    if (Node::keeps == Keeps::nothing_and_ends_segment) ++segment_;
     L::lower(builder_);
     result_.operation_count = builder_.size();
     info.out = builder_.dims();
@@ -155,6 +159,7 @@ class Analyser {
   Analysis<layers, parameters> result_{};
   op::Builder builder_{nullptr, 0, Dims{}};
   int parameter_ = 0;
+  int segment_ = 0;
   std::size_t offset_ = 0;
   std::size_t gradient_ = 0;
 };
@@ -232,7 +237,7 @@ struct Traits : private detail::checked<typename detail::expand<Net>::type> {
   static constexpr Dims input = layers.front().out;
   static constexpr Dims output = layers.back().out;
 
-  /// Elements of all parameters, and of those that train: gradients have just that many.
+  /// Elements of all parameters, and of those that train.
   static constexpr std::size_t parameter_count = [] {
     std::size_t count = 0;
     for (const auto& p : parameters) count += p.parameter.size();
@@ -241,6 +246,13 @@ struct Traits : private detail::checked<typename detail::expand<Net>::type> {
   static constexpr std::size_t trainable_count = [] {
     std::size_t count = 0;
     for (const auto& p : parameters) count += p.trains ? p.parameter.size() : 0;
+    return count;
+  }();
+
+  /// Elements of what backward gives: gradients, and the statistics that moving averages take.
+  static constexpr std::size_t gradient_count = [] {
+    std::size_t count = 0;
+    for (const auto& p : parameters) count += p.changes() ? p.parameter.size() : 0;
     return count;
   }();
 

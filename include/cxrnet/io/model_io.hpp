@@ -97,6 +97,7 @@ inline KerasModel keras_model_of(const Description& network) {
           break;
         case op::Kind::bias: break;
         case op::Kind::add:
+        case op::Kind::batch_norm:
         case op::Kind::custom:
           throw FormatError("The layer " + layer.name + " cannot be written as Keras's .h5: save safetensors instead.");
       }

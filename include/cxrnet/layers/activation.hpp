@@ -34,4 +34,17 @@ struct Softmax {
   static constexpr void lower(op::Builder& builder) { builder.activate(activation); }
 };
 
+/// 1 / (1 + exp(-x)), element by element: each class by itself, for labels that may go together; a layer, or the
+/// activation of Dense.
+struct Sigmoid {
+  using option = ActivationOption;
+  static constexpr op::Activation activation = op::Activation::sigmoid;
+
+  static constexpr std::string_view kind = "sigmoid";
+  using expects = AnyShape;
+  static constexpr bool accepts(Dims in) { return in.rank > 0; }
+  static constexpr Dims output(Dims in) { return in; }
+  static constexpr void lower(op::Builder& builder) { builder.activate(activation); }
+};
+
 }  // namespace cxrnet

@@ -14,6 +14,15 @@ struct Fork {
   static constexpr void lower(op::Builder& builder) { builder.fork(); }
 };
 
+/// Where the shortcut is done and the branch starts, from what the block got.
+struct Swap {
+  static constexpr std::string_view kind = "branch";
+  using expects = AnyShape;
+  static constexpr bool accepts(Dims in) { return in.rank > 0; }
+  static constexpr Dims output(Dims in) { return in; }
+  static constexpr void lower(op::Builder& builder) { builder.swap_branches(); }
+};
+
 /// Where it ends: the branch must have kept the shape.
 struct Merge {
   static constexpr std::string_view kind = "add";
@@ -30,6 +39,17 @@ struct Merge {
 template <class... Branch>
 struct Residual {
   using nodes = detail::concat<NodeList<Node<detail::Fork>>, detail::flatten<Branch...>, NodeList<Node<detail::Merge>>>;
+};
+
+/// What the input of a residual block goes through where the branch changes the shape: a 1 x 1 convolution, say.
+template <class... Layers>
+struct Shortcut {};
+
+/// Layers(x) + Branch(x).
+template <class... Layers, class... Branch>
+struct Residual<Shortcut<Layers...>, Branch...> {
+  using nodes = detail::concat<NodeList<Node<detail::Fork>>, detail::flatten<Layers...>, NodeList<Node<detail::Swap>>,
+                               detail::flatten<Branch...>, NodeList<Node<detail::Merge>>>;
 };
 
 }  // namespace cxrnet

@@ -38,8 +38,8 @@ using Pool = Named<name, MaxPool<2>>;
 
 /// Configuration D of Simonyan and Zisserman 2014 up to its last pool, under Keras's layer names.
 template <class Training, class Preprocessing>
-using Backbone = Seq<
-    Input<224, 224, 3, Preprocessing>,
+using Backbone = Group<
+    "backbone", Input<224, 224, 3, Preprocessing>,
     typename Training::template apply<1, Conv<"block1_conv1", 64>, Conv<"block1_conv2", 64>, Pool<"block1_pool">>,
     typename Training::template apply<2, Conv<"block2_conv1", 128>, Conv<"block2_conv2", 128>, Pool<"block2_pool">>,
     typename Training::template apply<3, Conv<"block3_conv1", 256>, Conv<"block3_conv2", 256>,

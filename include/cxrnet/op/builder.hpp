@@ -2,6 +2,7 @@
 #include <cxrnet/op/operation.hpp>
 
 #include <cstddef>
+#include <utility>
 
 namespace cxrnet::op {
 
@@ -26,6 +27,7 @@ class Builder {
     operation.in = dims_;
     operation.output = size_ + 1;
     operation.layer = layer_;
+    operation.segment = segment_;
     if (size_ >= capacity_) throw "a layer lowers to more operations than Builder::per_layer";
     operations_[size_++] = operation;
     value_ = operation.output;
@@ -49,15 +51,22 @@ class Builder {
   constexpr void merge() {
     emit({.kind = Kind::add, .inputs = {-1, forks_[--depth_].value}, .out = dims_});
   }
+  /// What was made since the fork waits for the merge, and the other branch starts from what the fork started from.
+  constexpr void swap_branches() {
+    std::swap(forks_[depth_ - 1].value, value_);
+    std::swap(forks_[depth_ - 1].dims, dims_);
+  }
+
   /// The shape at the innermost open fork; no shape where none is open.
   [[nodiscard]] constexpr Dims forked_dims() const { return depth_ == 0 ? Dims{} : forks_[depth_ - 1].dims; }
   /// Open forks.
   [[nodiscard]] constexpr int depth() const { return depth_; }
 
   /// Called by the network before each layer.
-  constexpr void start_layer(int layer, int first_parameter) {
+  constexpr void start_layer(int layer, int first_parameter, int segment = -1) {
     layer_ = layer;
     first_parameter_ = first_parameter;
+    segment_ = segment;
   }
 
   static constexpr int per_layer = 4;
@@ -70,6 +79,7 @@ class Builder {
   int value_ = 0;
   int layer_ = 0;
   int first_parameter_ = 0;
+  int segment_ = -1;
   Dims dims_;
   struct Fork {
     int value = 0;

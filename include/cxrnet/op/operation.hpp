@@ -3,13 +3,29 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 
 namespace cxrnet::op {
 
 /// What a backend is asked to do. A new kind is one enumerator here and one case in each backend.
-enum class Kind { convolution, dense, bias, activation, max_pool, global_average_pool, flatten, dropout, add, custom };
+enum class Kind {
+  convolution,
+  dense,
+  bias,
+  activation,
+  max_pool,
+  global_average_pool,
+  flatten,
+  dropout,
+  add,
+  batch_norm,
+  custom
+};
 
-enum class Activation { none, relu, softmax };
+enum class Activation { none, relu, softmax, sigmoid };
+
+/// What a batch normalisation normalises with: the moving averages that training has left, or the batch's own.
+enum class Statistics { moving, batch };
 
 /// A sliding window over height and width: a convolution's kernel or a pool. Height 0 means none.
 struct Window {
@@ -39,10 +55,13 @@ struct Operation {
   Activation activation = Activation::none;   ///< what `activation` applies, or what is fused behind this operation
   Window pool{};                              ///< a max pool fused behind the activation
   double rate = 0;                            ///< dropout: the share of elements set to zero
+  double epsilon = 0;                         ///< batch_norm: added to the variance
+  Statistics statistics = Statistics::moving;  ///< batch_norm; `first_parameter` on: gamma, beta, mean, variance
   const Custom* custom = nullptr;             ///< a user's own functions
-  int first_parameter = -1;                   ///< custom: its parameters' first number
-  int parameter_count = 0;                    ///< custom: how many
+  int first_parameter = -1;                   ///< custom, batch_norm: its parameters' first number
+  int parameter_count = 0;                    ///< custom, batch_norm: how many
   int layer = 0;                              ///< the layer it came from
+  int segment = -1;                           ///< whose values are computed again for backward, -1: kept
   bool gradient_in = false;                   ///< backward gives the inputs' gradient
   bool gradient_parameters = false;           ///< backward gives its parameters' gradients
 
@@ -50,6 +69,35 @@ struct Operation {
   [[nodiscard]] constexpr int input_count() const { return inputs[1] < 0 ? 1 : 2; }
   [[nodiscard]] constexpr bool backward() const { return gradient_in || gradient_parameters; }
 };
+
+/// Whether operation i's value stays for backward as it was made: it stands in no segment, or somebody outside reads it.
+constexpr bool keeps_value(std::span<const Operation> operations, std::size_t i) {
+  const Operation& made = operations[i];
+  if (made.segment < 0 || i + 1 == operations.size()) return true;
+  for (std::size_t k = i + 1; k < operations.size(); ++k) {
+    const bool reads = operations[k].inputs[0] == made.output || operations[k].inputs[1] == made.output;
+    if (reads && operations[k].segment != made.segment) return true;
+  }
+  return false;
+}
+
+/// Whether backward starts a segment's backward with operation i, and so computes the segment's values again before it.
+constexpr bool starts_segment_backward(std::span<const Operation> operations, std::size_t i) {
+  if (operations[i].segment < 0 || !operations[i].backward()) return false;
+  for (std::size_t k = i + 1; k < operations.size(); ++k) {
+    if (operations[k].segment == operations[i].segment && operations[k].backward()) return false;
+  }
+  return true;
+}
+
+/// Calls run(k) for each operation k that runs once more before operation i goes backward, in order.
+template <class Run>
+constexpr void for_each_recomputed(std::span<const Operation> operations, std::size_t i, Run run) {
+  if (!starts_segment_backward(operations, i)) return;
+  for (std::size_t k = 0; k < operations.size(); ++k) {
+    if (operations[k].segment == operations[i].segment && !keeps_value(operations, k)) run(k);
+  }
+}
 
 /// The dims before a fused pool shrinks them.
 constexpr Dims before_pool(const Operation& operation) {

@@ -146,6 +146,7 @@ inline Step backward_step(Build& build, const op::Operation& o, int kept) {
     case op::Kind::activation:
     case op::Kind::flatten:
     case op::Kind::dropout:
+    case op::Kind::batch_norm:
     case op::Kind::custom: backward_on_host(build, o, step); break;
   }
   return step;

@@ -137,6 +137,7 @@ inline Step forward_step(Build& build, const op::Operation& o, int& kept) {
     case op::Kind::flatten:
     case op::Kind::dropout:
     case op::Kind::add:
+    case op::Kind::batch_norm:
     case op::Kind::custom: forward_on_host(build, o, step); break;
   }
   return step;

@@ -212,6 +212,75 @@ void global_average_pool_backward(Dims in, int n, const T* dy, T* dx) {
   }
 }
 
+template <class T>
+void sigmoid(std::size_t count, const T* x, T* y) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = T{1} / (T{1} + std::exp(-x[i]));
+}
+
+template <class T>
+void sigmoid_backward(std::size_t count, const T* y, const T* dy, T* dx) {
+  for (std::size_t i = 0; i < count; ++i) dx[i] = dy[i] * y[i] * (T{1} - y[i]);
+}
+
+/// Mean and (biased) variance of each channel.
+template <class T>
+void moments(std::size_t channels, std::size_t rows, const T* x, T* mean, T* variance) {
+  for (std::size_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    double squares = 0;
+    for (std::size_t row = 0; row < rows; ++row) sum += static_cast<double>(x[row * channels + c]);
+    const double centre = sum / static_cast<double>(rows);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const double distance = static_cast<double>(x[row * channels + c]) - centre;
+      squares += distance * distance;
+    }
+    mean[c] = static_cast<T>(centre);
+    variance[c] = static_cast<T>(squares / static_cast<double>(rows));
+  }
+}
+
+/// gamma (x - mean) / sqrt(variance + epsilon) + beta for each channel.
+template <class T>
+void batch_norm(std::size_t channels, std::size_t rows, double epsilon, const T* x, const T* gamma, const T* beta,
+                const T* mean, const T* variance, T* y) {
+  for (std::size_t c = 0; c < channels; ++c) {
+    const T scale = gamma[c] / std::sqrt(variance[c] + static_cast<T>(epsilon));
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t i = row * channels + c;
+      y[i] = (x[i] - mean[c]) * scale + beta[c];
+    }
+  }
+}
+
+/// dx where it is wanted; adds to dgamma and dbeta where they are wanted. With `batch` statistics, mean and variance are
+/// functions of x.
+template <class T>
+void batch_norm_backward(std::size_t channels, std::size_t rows, double epsilon, op::Statistics statistics, const T* x,
+                         const T* gamma, const T* mean, const T* variance, const T* dy, T* dx, T* dgamma, T* dbeta) {
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double inverse = 1 / std::sqrt(static_cast<double>(variance[c]) + epsilon);
+    double sum = 0;
+    double weighted = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t i = row * channels + c;
+      sum += static_cast<double>(dy[i]);
+      weighted += static_cast<double>(dy[i]) * static_cast<double>(x[i] - mean[c]) * inverse;
+    }
+    if (dbeta != nullptr) dbeta[c] += static_cast<T>(sum);
+    if (dgamma != nullptr) dgamma[c] += static_cast<T>(weighted);
+    if (dx == nullptr) continue;
+    const bool fixed = statistics == op::Statistics::moving;
+    const double shift = fixed ? 0 : sum / static_cast<double>(rows);
+    const double slope = fixed ? 0 : weighted / static_cast<double>(rows);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t i = row * channels + c;
+      const double normal = static_cast<double>(x[i] - mean[c]) * inverse;
+      dx[i] = static_cast<T>(static_cast<double>(gamma[c]) * inverse *
+                             (static_cast<double>(dy[i]) - shift - normal * slope));
+    }
+  }
+}
+
 /// Forward and backward alike: keeps and scales the elements that (seed, step, layer, element) keeps.
 template <class T>
 void dropout(std::uint64_t seed, std::uint32_t step, int layer, double rate, std::size_t count, const T* x, T* y) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cxrnet {
@@ -31,8 +32,11 @@ class Reference<T, FusionRules>::Program {
  public:
   Program(const ProgramSpec& spec, int batch, const T* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters) {
-    // Room for what a fused pool reads, and for the gradient of a value that two branches read.
+    // Room for what a fused pool reads, for the gradient of a value that two branches read, for a batch's statistics.
     for (const auto& operation : spec.operations) {
+      if (operation.statistics == op::Statistics::batch) {
+        moments_ = std::max(moments_, static_cast<std::size_t>(operation.in.channels));
+      }
       const Dims dims = spec.mode == Mode::training ? operation.in : op::before_pool(operation);
       if (operation.pool.height != 0 || operation.gradient_in) {
         scratch_ = std::max(scratch_, dims.size() * static_cast<std::size_t>(batch) * sizeof(T));
@@ -42,7 +46,7 @@ class Reference<T, FusionRules>::Program {
 
   void update() {}
   [[nodiscard]] std::size_t packed_bytes() const { return 0; }
-  [[nodiscard]] std::size_t workspace_bytes() const { return scratch_; }
+  [[nodiscard]] std::size_t workspace_bytes() const { return 2 * moments_ * sizeof(T) + scratch_; }
   [[nodiscard]] const ProgramSpec& spec() const { return spec_; }
   [[nodiscard]] int batch() const { return batch_; }
 
@@ -55,7 +59,8 @@ class Reference<T, FusionRules>::Program {
   class Context {
    public:
     Context(const Program& program, std::byte* arena, std::byte* workspace)
-        : program_(&program), arena_(arena), scratch_(reinterpret_cast<T*>(workspace)), written_(program.spec_.values.size()) {}
+        : program_(&program), arena_(arena), moments_(reinterpret_cast<T*>(workspace)),
+          scratch_(moments_ + 2 * program.moments_), written_(program.spec_.values.size()) {}
     DropoutKey dropout;
     Seed seed = Seed::output;
     Profile* profile = nullptr;
@@ -71,6 +76,7 @@ class Reference<T, FusionRules>::Program {
     }
     const Program* program_;
     std::byte* arena_;
+    T* moments_;  // mean, then variance
     T* scratch_;
     std::vector<char> written_;  // values whose gradient has been given by one reader already
   };
@@ -98,7 +104,7 @@ class Reference<T, FusionRules>::Program {
   /// Gradients of what trains, written (not added) to `gradients`; `forward` of the same n images came before.
   void backward(Context& context, int n, const T* seed, T* gradients) const {
     for (const auto& p : spec_.parameters) {
-      if (p.trains) std::fill_n(gradients + p.gradient, p.parameter.size(), T{0});
+      if (p.changes()) std::fill_n(gradients + p.gradient, p.parameter.size(), T{0});
     }
     const auto count = static_cast<std::size_t>(n);
     std::fill(context.written_.begin(), context.written_.end(), char{0});
@@ -106,19 +112,26 @@ class Reference<T, FusionRules>::Program {
     for (std::size_t i = spec_.operations.size(); i-- > 0;) {
       const op::Operation& operation = spec_.operations[i];
       if (!operation.backward()) continue;
+      op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) { run(context, spec_.operations[k], n); });
       const bool logits = context.seed == Seed::logits && operation.output == spec_.output;
       run_backward(context, operation, n, logits, gradients);
     }
   }
 
  private:
-  [[nodiscard]] const T* parameter(int number) const {
-    return parameters_ + spec_.parameters[static_cast<std::size_t>(number)].offset;
-  }
+  [[nodiscard]] const ParameterInfo& info(int number) const { return spec_.parameters[static_cast<std::size_t>(number)]; }
+  [[nodiscard]] const T* parameter(int number) const { return parameters_ + info(number).offset; }
   [[nodiscard]] T* gradient_of(int number, T* gradients) const {
-    if (number < 0) return nullptr;
-    const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(number)];
-    return info.trains ? gradients + info.gradient : nullptr;
+    return number >= 0 && info(number).trains ? gradients + info(number).gradient : nullptr;
+  }
+
+  /// Mean and variance that a batch normalisation takes: the moving averages, or the batch's, computed here.
+  [[nodiscard]] std::pair<const T*, const T*> statistics(Context& context, const op::Operation& o, std::size_t rows,
+                                                         const T* x) const {
+    if (o.statistics == op::Statistics::moving) return {parameter(o.first_parameter + 2), parameter(o.first_parameter + 3)};
+    T* const variance = context.moments_ + o.in.channels;
+    reference::moments(static_cast<std::size_t>(o.in.channels), rows, x, context.moments_, variance);
+    return {context.moments_, variance};
   }
 
   void run(Context& context, const op::Operation& o, int n) const {
@@ -154,6 +167,12 @@ class Reference<T, FusionRules>::Program {
         for (std::size_t i = 0; i < count; ++i) y[i] = x[i] + other[i];
         break;
       }
+      case op::Kind::batch_norm: {
+        const auto [mean, variance] = statistics(context, o, count / channels, x);
+        reference::batch_norm(channels, count / channels, o.epsilon, x, parameter(o.first_parameter),
+                              parameter(o.first_parameter + 1), mean, variance, y);
+        break;
+      }
       case op::Kind::custom: {
         const auto pointers = parameter_pointers(o);
         o.custom->template of<T>().forward(o.in, n, x, pointers.data(), y);
@@ -163,6 +182,7 @@ class Reference<T, FusionRules>::Program {
     if (o.bias >= 0) reference::add_bias(channels, count / channels, y, parameter(o.bias), y);
     if (o.activation == op::Activation::relu) reference::relu(count, y, y);
     if (o.activation == op::Activation::softmax) reference::softmax(out.size(), n, y, y);
+    if (o.activation == op::Activation::sigmoid) reference::sigmoid(count, y, y);
     if (o.pool.height != 0) reference::max_pool(o.pool, out, o.out, n, y, result);
   }
 
@@ -175,6 +195,7 @@ class Reference<T, FusionRules>::Program {
     const auto channels = static_cast<std::size_t>(o.out.channels);
     if (o.activation == op::Activation::relu) reference::relu_backward(count, y, dy, dy);
     if (o.activation == op::Activation::softmax && !logits) reference::softmax_backward(o.out.size(), n, y, dy, dy);
+    if (o.activation == op::Activation::sigmoid && !logits) reference::sigmoid_backward(count, y, dy, dy);
     if (T* const dbias = gradient_of(o.bias, gradients)) reference::add_bias_backward(channels, count / channels, dy, dbias);
 
     // Where a branch has already given this value a gradient, this one is added to it.
@@ -219,6 +240,17 @@ class Reference<T, FusionRules>::Program {
         }
         break;
       }
+      case op::Kind::batch_norm: {
+        const int p = o.first_parameter;
+        const auto [mean, variance] = statistics(context, o, count / channels, x);
+        reference::batch_norm_backward(channels, count / channels, o.epsilon, o.statistics, x, parameter(p), mean,
+                                       variance, dy, dx, gradient_of(p, gradients), gradient_of(p + 1, gradients));
+        if (o.statistics == op::Statistics::batch) {
+          std::copy_n(mean, channels, gradients + info(p + 2).gradient);
+          std::copy_n(variance, channels, gradients + info(p + 3).gradient);
+        }
+        break;
+      }
       case op::Kind::custom: {
         const auto pointers = parameter_pointers(o);
         std::array<T*, op::Custom::max_parameters> wanted{};
@@ -247,6 +279,7 @@ class Reference<T, FusionRules>::Program {
   int batch_;
   const T* parameters_;
   std::size_t scratch_ = 0;
+  std::size_t moments_ = 0;  // channels of the widest batch normalisation by batch statistics
 };
 
 }  // namespace cxrnet
