@@ -1,7 +1,8 @@
 #pragma once
-#include "variants/variants.hpp"
+#include "variants/unfrozen_from.hpp"
 
 #include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/core/initialise.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/models/vgg16.hpp>
@@ -10,14 +11,42 @@
 
 namespace cxrnet::programs {
 
-/// The reference's network.
-template <class Preprocess>
-using ReferenceNet = Seq<VGG16Backbone<Frozen, Preprocess>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
+/// The reference's network; VGG16's blocks from number `unfreeze_from` on train.
+template <int unfreeze_from, class Preprocess>
+using ReferenceNet =
+    Seq<VGG16Backbone<FreezeThrough<unfreeze_from - 1>, Preprocess>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
 
-template <class Preprocess, class Augmentation>
-std::unique_ptr<Classifier> make(std::vector<float> parameters, int capacity, std::uint64_t seed) {
-  return std::make_unique<ClassifierOf<ReferenceNet<Preprocess>, OneDnn, Augmentation>>(std::move(parameters), capacity,
-                                                                                       seed);
+/// Calls `visit` with the network of that depth that has the variant's preprocessing.
+template <int unfreeze_from, class Visit>
+auto with_net(const Variant& variant, Visit visit) {
+  using Plain = Rescale<1, 255>;
+  if (variant.preprocess == Plain::name) return visit.template operator()<ReferenceNet<unfreeze_from, Plain>>();
+  if (variant.preprocess == ImageNetCaffe::name) {
+    return visit.template operator()<ReferenceNet<unfreeze_from, ImageNetCaffe>>();
+  }
+  throw ArgumentError("There is no preprocessing '" + variant.preprocess + "': it is rescale or imagenet.");
+}
+
+template <int unfreeze_from>
+std::vector<float> UnfrozenFrom<unfreeze_from>::initial_parameters(const Variant& variant, std::uint64_t seed) {
+  return with_net<unfreeze_from>(variant, [&]<class Net>() { return cxrnet::initial_parameters<Net>(seed); });
+}
+
+template <int unfreeze_from>
+const Description& UnfrozenFrom<unfreeze_from>::describe(const Variant& variant) {
+  return *with_net<unfreeze_from>(variant, []<class Net>() { return &description_of<Net>; });
+}
+
+template <int unfreeze_from>
+std::unique_ptr<Classifier> UnfrozenFrom<unfreeze_from>::make(const Variant& variant, std::vector<float> parameters,
+                                                              int capacity, std::uint64_t seed) {
+  const auto make_as = [&]<class Net, class Augmentation>() -> std::unique_ptr<Classifier> {
+    return std::make_unique<ClassifierOf<Net, OneDnn, Augmentation>>(std::move(parameters), capacity, seed);
+  };
+  return with_net<unfreeze_from>(variant, [&]<class Net>() {
+    return variant.augmenting == Augmenting::yes ? make_as.template operator()<Net, ReferenceAugment>()
+                                                 : make_as.template operator()<Net, NoAugment>();
+  });
 }
 
 }  // namespace cxrnet::programs

@@ -1,46 +1,39 @@
-#include "variants/instance.hpp"
-
-#include <cxrnet/core/initialise.hpp>
-
-#include <stdexcept>
+#include "variants/unfrozen_from.hpp"
 
 namespace cxrnet::programs {
 
-using Plain = Rescale<1, 255>;
-
-extern template std::unique_ptr<Classifier> make<Plain, NoAugment>(std::vector<float>, int, std::uint64_t);
-extern template std::unique_ptr<Classifier> make<Plain, ReferenceAugment>(std::vector<float>, int, std::uint64_t);
-extern template std::unique_ptr<Classifier> make<ImageNetCaffe, NoAugment>(std::vector<float>, int, std::uint64_t);
-extern template std::unique_ptr<Classifier> make<ImageNetCaffe, ReferenceAugment>(std::vector<float>, int,
-                                                                                  std::uint64_t);
-
 namespace {
 
-/// Calls `visit` with the preprocessing type of that name.
+/// Calls `visit` with the networks that train from the variant's block on.
 template <class Visit>
-auto with_preprocess(const std::string& name, Visit visit) {
-  if (name == Plain::name) return visit.template operator()<Plain>();
-  if (name == ImageNetCaffe::name) return visit.template operator()<ImageNetCaffe>();
-  throw ArgumentError("There is no preprocessing '" + name + "': it is rescale or imagenet.");
+decltype(auto) with_depth(const Variant& variant, Visit visit) {
+  switch (variant.unfreeze_from) {
+    case 1: return visit(UnfrozenFrom<1>{});
+    case 2: return visit(UnfrozenFrom<2>{});
+    case 3: return visit(UnfrozenFrom<3>{});
+    case 4: return visit(UnfrozenFrom<4>{});
+    case 5: return visit(UnfrozenFrom<5>{});
+    case 6: return visit(UnfrozenFrom<6>{});
+    default:
+      throw ArgumentError("VGG16 cannot be unfrozen from block " + std::to_string(variant.unfreeze_from) +
+                          ": its blocks are 1 to 5, and 6 stands for none.");
+  }
 }
 
 }  // namespace
 
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed) {
-  return with_preprocess(variant.preprocess,
-                         [&]<class P>() { return cxrnet::initial_parameters<ReferenceNet<P>>(seed); });
+  return with_depth(variant, [&](auto depth) { return depth.initial_parameters(variant, seed); });
 }
 
 const Description& describe(const Variant& variant) {
-  return *with_preprocess(variant.preprocess, []<class P>() { return &description_of<ReferenceNet<P>>; });
+  return with_depth(variant, [&](auto depth) -> const Description& { return depth.describe(variant); });
 }
 
 std::unique_ptr<Classifier> make_classifier(const Variant& variant, std::vector<float> parameters, int capacity,
                                             std::uint64_t seed) {
-  return with_preprocess(variant.preprocess, [&]<class P>() {
-    return variant.augmenting == Augmenting::yes ? make<P, ReferenceAugment>(std::move(parameters), capacity, seed)
-                                                 : make<P, NoAugment>(std::move(parameters), capacity, seed);
-  });
+  return with_depth(variant,
+                    [&](auto depth) { return depth.make(variant, std::move(parameters), capacity, seed); });
 }
 
 }  // namespace cxrnet::programs

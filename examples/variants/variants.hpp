@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-// The closed list of network types that the programs choose among at run time. A new variant is a line here, and a
-// source beside that instantiates it.
+// The closed list of network types that the programs choose among at run time. The parameters of all of them are laid
+// out alike, so that any one's model file is any other's.
 namespace cxrnet::programs {
 
 enum class Augmenting { no, yes };
@@ -16,6 +16,7 @@ enum class Augmenting { no, yes };
 struct Variant {
   std::string preprocess = "rescale";  ///< or "imagenet"
   Augmenting augmenting = Augmenting::no;
+  int unfreeze_from = 6;  ///< the first of VGG16's blocks that trains, 1 to 5; 6: none, the head alone
 };
 
 /// Random parameters of the variant's network, for a seed.

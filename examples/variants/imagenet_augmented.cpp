@@ -1,4 +1,0 @@
-#include "variants/instance.hpp"
-
-template std::unique_ptr<cxrnet::Classifier> cxrnet::programs::make<cxrnet::ImageNetCaffe, cxrnet::ReferenceAugment>(
-    std::vector<float>, int, std::uint64_t);
