@@ -71,7 +71,7 @@ TEST_CASE("with nothing to do, preparing is preprocessing", "[augment]") {
   for (std::size_t i = 0; i < rgb.size(); ++i) {
     REQUIRE(rescaled[i] == static_cast<float>(rgb[i]) * (1.0F / 255.0F));
     const std::size_t c = i % 3;
-    REQUIRE(caffe[i] == static_cast<float>(rgb[i - c + 2 - c]) + ImageNetCaffe::shift[c]);
+    REQUIRE(caffe[i] == static_cast<float>(rgb[i - c + 2 - c]) + ImageNetCaffe::shift(static_cast<int>(c)));
   }
 }
 
@@ -113,7 +113,7 @@ TEST_CASE("sampling follows its definition at every size, and reads no byte outs
       double worst = 0.0;
       for (std::size_t i = 0; i < got.size(); ++i) {
         const std::size_t c = i % 3;
-        const double value = expected[i - c + 2 - c] + static_cast<double>(ImageNetCaffe::shift[c]);
+        const double value = expected[i - c + 2 - c] + static_cast<double>(ImageNetCaffe::shift(static_cast<int>(c)));
         worst = std::max(worst, std::abs(static_cast<double>(got[i]) - value));
       }
       INFO(height << " x " << width);

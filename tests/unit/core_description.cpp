@@ -23,4 +23,7 @@ TEST_CASE("A description holds what the type does", "[core_description]") {
   CHECK(d.trainable_count == 4 * 2 + 2);
   CHECK(d.flops == 2.0 * (6 * 6 * 4) * (3 * 3 * 3) + 2.0 * 4 * 2);
   CHECK(d.preprocess == "imagenet");
+  REQUIRE(d.channel_maps.size() == 3);
+  CHECK(d.channel_maps[0] == ChannelMap{2, 1.0F, -103.939F});
+  CHECK(description_of<Seq<Input<4, 4, 5>, GAP, Dense<2>>>.channel_maps.size() == 5);
 }

@@ -54,9 +54,9 @@ PixelPair load_pair(const std::uint8_t* at) {
 /// Preprocessing of one spread pixel, and its three floats.
 template <class Preprocess>
 void store_pixel(Float4 spread_rgb, float* prepared) {
-  constexpr auto factor = [](int c) { return Preprocess::scale / static_cast<float>(1 << 8 * Preprocess::source(c)); };
+  constexpr auto factor = [](int c) { return Preprocess::scale(c) / static_cast<float>(1 << 8 * Preprocess::source(c)); };
   constexpr Float4 scale{factor(0), factor(1), factor(2), 0.0F};
-  constexpr Float4 shift{Preprocess::shift[0], Preprocess::shift[1], Preprocess::shift[2], 0.0F};
+  constexpr Float4 shift{Preprocess::shift(0), Preprocess::shift(1), Preprocess::shift(2), 0.0F};
   const Float4 ordered = __builtin_shufflevector(spread_rgb, spread_rgb, Preprocess::source(0), Preprocess::source(1),
                                                  Preprocess::source(2), 3);
   const Float4 result = ordered * scale + shift;
@@ -80,8 +80,8 @@ void prepare_mirrored(const std::uint8_t* rgb, int height, int width, const Geom
     const std::uint8_t* source = rgb + (source_row * width + (step < 0 ? width - 1 : 0)) * 3;
     for (int column = 0; column < width; ++column, source += step, prepared += 3) {
       for (int c = 0; c < 3; ++c) {
-        prepared[c] = static_cast<float>(source[Preprocess::source(c)]) * Preprocess::scale +
-                      Preprocess::shift[static_cast<std::size_t>(c)];
+        prepared[c] =
+            static_cast<float>(source[Preprocess::source(c)]) * Preprocess::scale(c) + Preprocess::shift(c);
       }
     }
   }

@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/core/preprocess.hpp>
 #include <cxrnet/core/sequence.hpp>
 
 #include <cstddef>
@@ -19,7 +20,8 @@ struct Description {
   std::size_t parameter_count = 0;
   std::size_t trainable_count = 0;
   double flops = 0;             ///< of a forward pass of one image
-  std::string_view preprocess;  ///< the preprocessing type's name: "rescale", "imagenet"
+  std::string_view preprocess;              ///< the preprocessing type's name: "rescale", "imagenet"
+  std::span<const ChannelMap> channel_maps;  ///< what it does to each channel of the input
 };
 
 template <class Net>
@@ -34,6 +36,7 @@ inline constexpr Description description_of{
     Traits<Net>::parameter_count,
     Traits<Net>::trainable_count,
     Traits<Net>::flops,
-    Traits<Net>::Preprocess::name};
+    Traits<Net>::Preprocess::name,
+    channel_maps_of<typename Traits<Net>::Preprocess, Traits<Net>::input.channels>};
 
 }  // namespace cxrnet

@@ -28,9 +28,9 @@ void preprocess(std::span<const Pixel> image, int channels, std::span<float> pre
   const auto step = static_cast<std::size_t>(channels);
   for (std::size_t i = 0; i < image.size(); i += step) {
     for (int c = 0; c < channels; ++c) {
-      const float shift = c < 3 ? Preprocess::shift[static_cast<std::size_t>(c)] : 0.0F;
       const auto source = static_cast<std::size_t>(Preprocess::source(c));
-      prepared[i + static_cast<std::size_t>(c)] = static_cast<float>(image[i + source]) * Preprocess::scale + shift;
+      prepared[i + static_cast<std::size_t>(c)] =
+          static_cast<float>(image[i + source]) * Preprocess::scale(c) + Preprocess::shift(c);
     }
   }
 }
