@@ -37,14 +37,14 @@ TEST_CASE("A classifier's steps lower the loss and leave what is frozen", "[trai
   Of<> net(start, 4);
   std::vector<float> features(4 * 4);
   net.features(random_values<float>(4 * 90, 1), features, nullptr);
-  const std::vector labels{0, 1, 1, 1};
-  const double before = net.step(features, labels).loss_sum;
+  const std::vector<float> targets{1, 0, 0, 1, 0, 1, 0, 1};
+  const double before = net.step(features, targets).loss_sum;
   double after = before;
-  for (int i = 0; i < 50; ++i) after = net.step(features, labels).loss_sum;
+  for (int i = 0; i < 50; ++i) after = net.step(features, targets).loss_sum;
   CHECK(after < before);
   CHECK(std::equal(start.begin(), start.begin() + 112, net.parameters().begin()));
   CHECK_FALSE(std::equal(start.begin() + 112, start.end(), net.parameters().begin() + 112));
   net.set_parameters(start);
-  CHECK(net.step(features, labels).loss_sum == before);
+  CHECK(net.step(features, targets).loss_sum == before);
   CHECK(has(message_of<ArgumentError>([&] { net.set_parameters(std::span(start).first(121)); }), "exactly"));
 }

@@ -149,7 +149,9 @@ TEST_CASE("The observer sees each step's running means, and the history is what 
   // Validation is that of the network as it now is.
   std::vector<int> labels;
   for (std::size_t i = 0; i < 6; ++i) labels.push_back(validation.set->label(i));
-  const StepResult now = score(predict_all(run.net, *validation.set), labels);
+  std::vector<float> targets(12);
+  one_hot(labels, targets);
+  const StepResult now = run.net.score(predict_all(run.net, *validation.set), targets);
   CHECK(run.result.history.epochs[1].val_loss == now.loss_sum / 6);
   CHECK(run.result.history.epochs[1].val_accuracy == now.correct / 6.0);
 }

@@ -55,7 +55,7 @@ void run_golden(const std::filesystem::path& golden) {
   double history_error = 0;
   for (int epoch = 0; epoch < 10; ++epoch) {
     double sum = 0;
-    int correct = 0;
+    double correct = 0;
     for (std::size_t first = 0; first < 192; first += 32) {
       const auto result = trainer.step({x.data() + first * 512, 32 * 512}, std::span(labels).subspan(first, 32));
       sum += result.loss_sum;
@@ -70,7 +70,7 @@ void run_golden(const std::filesystem::path& golden) {
     for (std::size_t i = 0; i < y_val.shape(0); ++i) {
       const auto row = std::span<const float>(validation).subspan(2 * i, 2);
       const int label = y_val(i, 1) > 0.5F ? 1 : 0;
-      val_loss += CategoricalCrossentropy::value(row, label) / n_val;
+      val_loss += CategoricalCrossentropy{}.value(row, std::array{label == 0 ? 1.0F : 0.0F, label == 1 ? 1.0F : 0.0F}) / n_val;
       val_correct += predicted_class(row) == label ? 1 : 0;
     }
     const auto differs = [&](const char* figure, double value) {
@@ -150,7 +150,7 @@ TEST_CASE("Wrong batches and labels are refused and change nothing", "[train_tra
   };
   CHECK(has(refused(0, {}), "holds 1 to 2 samples"));
   CHECK(has(refused(3, {0, 0, 0}), "holds 1 to 2 samples"));
-  CHECK(has(refused(2, {0}), "as many features as labels"));
+  CHECK(has(refused(2, {0}), "the features and the targets of each"));
   CHECK(refused(2, {0, 3}) == "The label 3 is none of the network's 3 classes.");
   CHECK(refused(1, {-1}) == "The label -1 is none of the network's 3 classes.");
   CHECK(trainer.steps() == 0);

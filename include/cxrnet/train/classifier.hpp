@@ -4,11 +4,15 @@
 #include <cxrnet/core/description.hpp>
 #include <cxrnet/train/trainer.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace cxrnet {
@@ -37,15 +41,34 @@ class Classifier {
 
   virtual void features(std::span<const float> prepared, std::span<float> features, Profile* profile) const = 0;
   virtual void predict(std::span<const float> features, std::span<float> probabilities) const = 0;
-  /// One training step on features; the result is that of the parameters before it.
-  virtual StepResult step(std::span<const float> features, std::span<const int> labels) = 0;
+  /// One training step on features, as Trainer::step: targets n x outputs, weights one a sample or none; the result is
+  /// that of the parameters before it.
+  virtual StepResult step(std::span<const float> features, std::span<const float> targets,
+                          std::span<const float> weights = {}) = 0;
+  /// What the classifier's own loss says of probabilities, n x outputs as their targets. ArgumentError for other sizes.
+  [[nodiscard]] virtual StepResult score(std::span<const float> probabilities, std::span<const float> targets) const = 0;
 
   /// Where the forward of each step leaves its times, by operation of `trained`; null: nowhere.
   virtual void set_profile(Profile* profile) = 0;
 
   [[nodiscard]] virtual std::span<const float> parameters() const = 0;
   virtual void set_parameters(std::span<const float> parameters) = 0;
+
   [[nodiscard]] virtual double learning_rate() const = 0;
+  /// ArgumentError where it is not finite or below 0.
+  virtual void set_learning_rate(double rate) = 0;
+  /// See Trainer::set_group_rate.
+  virtual void set_group_rate(std::string_view group, double factor) = 0;
+
+  /// Training steps made, what the optimiser keeps, and how to go on from both and the parameters: exactly as if training
+  /// had never stopped. ArgumentError, before anything changes, where a size is another.
+  [[nodiscard]] virtual std::uint64_t steps() const = 0;
+  [[nodiscard]] virtual std::span<const float> optimizer_state() const = 0;
+  virtual void restore(std::span<const float> parameters, std::span<const float> optimizer_state,
+                       std::uint64_t steps) = 0;
+
+  [[nodiscard]] virtual std::string_view optimizer_name() const = 0;
+  [[nodiscard]] virtual std::string_view loss_name() const = 0;
 
   /// Bytes, for `summary` and `run.json`.
   struct Memory {
@@ -63,57 +86,193 @@ class Classifier {
   [[nodiscard]] virtual std::span<const op::Operation> trained() const = 0;
 };
 
-/// A network type on a backend, with an augmentation, as a Classifier.
-template <class Net, class Backend, class Augmentation = NoAugment, class Optimizer = Adam>
-class ClassifierOf final : public Classifier {
+/// All of a Classifier but its augmentation. Its functions are defined below it, so that programs with many
+/// augmentations of a network compile it once: `extern template class ClassifierCore<Net, OneDnn>;` in a header, and
+/// `template class ClassifierCore<Net, OneDnn>;` in one source.
+template <class Net, class Backend, class Optimizer = Adam, class Loss = CategoricalCrossentropy>
+class ClassifierCore : public Classifier {
+ public:
+  ClassifierCore(std::vector<float> parameters, int capacity, std::uint64_t seed, Optimizer optimizer, Loss loss,
+                 Clip clip);
+
+  const Description& description() const final;
+  std::string_view backend() const final;
+  std::vector<Algorithm> algorithms() const final;
+  int capacity() const final;
+  void features(std::span<const float> prepared, std::span<float> features, Profile* profile) const final;
+  void predict(std::span<const float> features, std::span<float> probabilities) const final;
+  StepResult step(std::span<const float> features, std::span<const float> targets,
+                  std::span<const float> weights = {}) final;
+  StepResult score(std::span<const float> probabilities, std::span<const float> targets) const final;
+  void set_profile(Profile* profile) final;
+  std::span<const float> parameters() const final;
+  void set_parameters(std::span<const float> parameters) final;
+  double learning_rate() const final;
+  void set_learning_rate(double rate) final;
+  void set_group_rate(std::string_view group, double factor) final;
+  std::uint64_t steps() const final;
+  std::span<const float> optimizer_state() const final;
+  void restore(std::span<const float> parameters, std::span<const float> optimizer_state, std::uint64_t steps) final;
+  std::string_view optimizer_name() const final;
+  std::string_view loss_name() const final;
+  Memory memory() const final;
+  std::span<const op::Operation> fused() const final;
+  std::span<const op::Operation> trained() const final;
+
+ private:
+  Model<Net, Backend> model_;
+  Trainer<Net, Backend, Optimizer, Loss> trainer_;
+};
+
+/// A network type on a backend, with an augmentation, an optimiser and a loss, as a Classifier.
+template <class Net, class Backend, class Augmentation = NoAugment, class Optimizer = Adam,
+          class Loss = CategoricalCrossentropy>
+class ClassifierOf final : public ClassifierCore<Net, Backend, Optimizer, Loss> {
  public:
   explicit ClassifierOf(std::vector<float> parameters, int capacity = 32, std::uint64_t seed = 0,
-                        Optimizer optimizer = {})
-      : model_(std::move(parameters), capacity), trainer_(model_, optimizer, seed) {}
-
-  const Description& description() const override { return description_of<Net>; }
-  std::string_view backend() const override { return Backend::name; }
-  std::vector<Algorithm> algorithms() const override { return model_.algorithms(); }
-  int capacity() const override { return model_.capacity(); }
+                        Optimizer optimizer = {}, Loss loss = {}, Clip clip = {})
+      : ClassifierCore<Net, Backend, Optimizer, Loss>(std::move(parameters), capacity, seed, optimizer, loss, clip) {}
 
   PrepareFunction prepare() const override { return &cxrnet::prepare<NoAugment, Preprocess>; }
   PrepareFunction prepare_augmented() const override { return &cxrnet::prepare<Augmentation, Preprocess>; }
   Draws draws() const override { return draws_of<Augmentation>; }
   bool static_images() const override { return std::is_same_v<Augmentation, NoAugment>; }
 
-  void features(std::span<const float> prepared, std::span<float> features, Profile* profile) const override {
-    model_.features_of_prepared(prepared, features, profile);
-  }
-  void predict(std::span<const float> features, std::span<float> probabilities) const override {
-    model_.predict_features(features, probabilities);
-  }
-  StepResult step(std::span<const float> features, std::span<const int> labels) override {
-    return trainer_.step(features, labels);
-  }
-
-  void set_profile(Profile* profile) override { trainer_.set_profile(profile); }
-
-  std::span<const float> parameters() const override { return model_.parameters(); }
-  void set_parameters(std::span<const float> parameters) override {
-    model_.set_parameters([&](std::span<float> mine) {
-      if (mine.size() != parameters.size()) throw ArgumentError("A network takes exactly its number of parameters.");
-      std::copy(parameters.begin(), parameters.end(), mine.begin());
-    });
-  }
-  double learning_rate() const override { return trainer_.optimizer.learning_rate; }
-
-  Memory memory() const override {
-    using Training = Trainer<Net, Backend, Optimizer>;
-    return {model_.arena_bytes(model_.capacity()), model_.packed_bytes(),       model_.workspace_bytes(),
-            Training::gradient_bytes,              Training::optimizer_bytes, Training::arena_bytes(model_.capacity())};
-  }
-  std::span<const op::Operation> fused() const override { return Rewrite<Net, Backend, Mode::inference>::operations; }
-  std::span<const op::Operation> trained() const override { return Rewrite<Net, Backend, Mode::training>::head; }
-
  private:
   using Preprocess = typename Traits<Net>::Preprocess;
-  Model<Net, Backend> model_;
-  Trainer<Net, Backend, Optimizer> trainer_;
 };
+
+template <class Net, class Backend, class Optimizer, class Loss>
+ClassifierCore<Net, Backend, Optimizer, Loss>::ClassifierCore(std::vector<float> parameters, int capacity, std::uint64_t seed,
+                                                               Optimizer optimizer, Loss loss, Clip clip)
+    : model_(std::move(parameters), capacity), trainer_(model_, optimizer, seed, loss, clip) {}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+const Description& ClassifierCore<Net, Backend, Optimizer, Loss>::description() const {
+  return description_of<Net>;
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::string_view ClassifierCore<Net, Backend, Optimizer, Loss>::backend() const {
+  return Backend::name;
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::vector<Algorithm> ClassifierCore<Net, Backend, Optimizer, Loss>::algorithms() const {
+  return model_.algorithms();
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+int ClassifierCore<Net, Backend, Optimizer, Loss>::capacity() const {
+  return model_.capacity();
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::features(std::span<const float> prepared, std::span<float> features,
+                                                              Profile* profile) const {
+  model_.features_of_prepared(prepared, features, profile);
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::predict(std::span<const float> features,
+                                                             std::span<float> probabilities) const {
+  model_.predict_features(features, probabilities);
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+StepResult ClassifierCore<Net, Backend, Optimizer, Loss>::step(std::span<const float> features,
+                                                                std::span<const float> targets,
+                                                                std::span<const float> weights) {
+  return trainer_.step(features, targets, weights);
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+StepResult ClassifierCore<Net, Backend, Optimizer, Loss>::score(std::span<const float> probabilities,
+                                                                 std::span<const float> targets) const {
+  constexpr std::size_t width = Traits<Net>::output.size();
+  if (probabilities.size() != targets.size() || targets.size() % width != 0) {
+    throw ArgumentError("A score is of " + std::to_string(width) + " probabilities and as many targets for each sample.");
+  }
+  return cxrnet::score(trainer_.loss, targets.size() / width, probabilities, targets);
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::set_profile(Profile* profile) {
+  trainer_.set_profile(profile);
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::span<const float> ClassifierCore<Net, Backend, Optimizer, Loss>::parameters() const {
+  return model_.parameters();
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::set_parameters(std::span<const float> parameters) {
+  if (parameters.size() != Traits<Net>::parameter_count) {
+    throw ArgumentError("A network takes exactly its number of parameters, " +
+                        std::to_string(Traits<Net>::parameter_count) + ", not " + std::to_string(parameters.size()) + ".");
+  }
+  model_.set_parameters([&](std::span<float> mine) { std::copy(parameters.begin(), parameters.end(), mine.begin()); });
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+double ClassifierCore<Net, Backend, Optimizer, Loss>::learning_rate() const {
+  return trainer_.optimizer.learning_rate;
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::set_learning_rate(double rate) {
+  if (!std::isfinite(rate) || rate < 0) throw ArgumentError("A learning rate is finite and not below 0.");
+  trainer_.optimizer.learning_rate = rate;
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::set_group_rate(std::string_view group, double factor) {
+  trainer_.set_group_rate(group, factor);
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::uint64_t ClassifierCore<Net, Backend, Optimizer, Loss>::steps() const {
+  return trainer_.steps();
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::span<const float> ClassifierCore<Net, Backend, Optimizer, Loss>::optimizer_state() const {
+  return trainer_.optimizer_state();
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::restore(std::span<const float> parameters,
+                                                             std::span<const float> optimizer_state, std::uint64_t steps) {
+  if (parameters.size() == Traits<Net>::parameter_count) trainer_.restore(optimizer_state, steps);
+  set_parameters(parameters);
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::string_view ClassifierCore<Net, Backend, Optimizer, Loss>::optimizer_name() const {
+  return Optimizer::name;
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::string_view ClassifierCore<Net, Backend, Optimizer, Loss>::loss_name() const {
+  return Loss::name;
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+Classifier::Memory ClassifierCore<Net, Backend, Optimizer, Loss>::memory() const {
+  using Training = Trainer<Net, Backend, Optimizer, Loss>;
+  return {model_.arena_bytes(model_.capacity()), model_.packed_bytes(),       model_.workspace_bytes(),
+          Training::gradient_bytes,              Training::optimizer_bytes, Training::arena_bytes(model_.capacity())};
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::span<const op::Operation> ClassifierCore<Net, Backend, Optimizer, Loss>::fused() const {
+  return Rewrite<Net, Backend, Mode::inference>::operations;
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::span<const op::Operation> ClassifierCore<Net, Backend, Optimizer, Loss>::trained() const {
+  return Rewrite<Net, Backend, Mode::training>::head;
+}
 
 }  // namespace cxrnet

@@ -54,18 +54,6 @@ struct FitResult {
   double step_seconds = 0;         ///< spent in the layers behind the cut: forward, backward, optimiser
 };
 
-/// Mean loss (as Keras's categorical cross-entropy) and accuracy of probabilities, n x classes.
-inline StepResult score(std::span<const float> probabilities, std::span<const int> labels) {
-  StepResult result;
-  const std::size_t classes = labels.empty() ? 0 : probabilities.size() / labels.size();
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto row = probabilities.subspan(i * classes, classes);
-    result.loss_sum += CategoricalCrossentropy::value(row, labels[i]);
-    result.correct += predicted_class(row) == labels[i] ? 1 : 0;
-  }
-  return result;
-}
-
 /// The features of every image of a data set in its own order, without augmentation; the same each time. Once `stop`
 /// is true it ends, and the rest are zero.
 inline std::vector<float> features_of(const Classifier& net, const ImageDataset& images, unsigned threads = 0,
@@ -90,11 +78,13 @@ inline std::vector<float> predict_all(const Classifier& net, const ImageDataset&
 
 namespace detail {
 
-/// The labels of a data set.
-inline std::vector<int> labels_of(const ImageDataset& images) {
+/// The targets of a data set, n x outputs.
+inline std::vector<float> targets_of(const ImageDataset& images, std::size_t outputs) {
   std::vector<int> labels(images.size());
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = images.label(i);
-  return labels;
+  std::vector<float> targets(labels.size() * outputs);
+  one_hot(labels, targets);
+  return targets;
 }
 
 /// The training run of `fit`.
@@ -212,7 +202,9 @@ class Fitting {
       return;
     }
     const auto start = Clock::now();
-    const StepResult now = net_.step(features, labels);
+    targets_.resize(labels.size() * net_.description().output.size());
+    one_hot(labels, targets_);
+    const StepResult now = net_.step(features, targets_);
     result_.step_seconds += seconds(start, Clock::now());
     if (!std::isfinite(now.loss_sum)) fail(indices);
     ++result_.steps;
@@ -239,16 +231,16 @@ class Fitting {
     // What is before the cut does not train, so that these never change.
     if (validation_features_.empty()) {
       validation_features_ = features_of(net_, *validation_, options_.threads, options_.profile, options_.stop);
-      validation_labels_ = labels_of(*validation_);
+      validation_targets_ = targets_of(*validation_, net_.description().output.size());
       result_.stopped = options_.stop != nullptr && *options_.stop;
     }
     result_.backbone_seconds += seconds(start, Clock::now());
     if (result_.stopped) return;
-    std::vector<float> probabilities(validation_labels_.size() * net_.description().output.size());
+    std::vector<float> probabilities(validation_targets_.size());
     net_.predict(validation_features_, probabilities);
-    const StepResult result = score(probabilities, validation_labels_);
-    record.val_loss = result.loss_sum / static_cast<double>(validation_labels_.size());
-    record.val_accuracy = result.correct / static_cast<double>(validation_labels_.size());
+    const StepResult result = net_.score(probabilities, validation_targets_);
+    record.val_loss = result.loss_sum / static_cast<double>(validation_->size());
+    record.val_accuracy = result.correct / static_cast<double>(validation_->size());
   }
 
   [[noreturn]] void fail(std::span<const std::uint32_t> indices) const {
@@ -275,7 +267,8 @@ class Fitting {
   std::size_t samples_ = 0;
   std::size_t step_ = 0;
   std::vector<float> validation_features_;
-  std::vector<int> validation_labels_;
+  std::vector<float> validation_targets_;
+  std::vector<float> targets_;  // of a batch
 };
 
 }  // namespace detail

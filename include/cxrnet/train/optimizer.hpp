@@ -1,0 +1,51 @@
+#pragma once
+#include <cxrnet/core/parameter.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace cxrnet {
+
+/// Which parameters weight decay acts on: all that train, as in Keras; or kernels alone, since decayed biases and
+/// batch normalisation only lose accuracy (He et al. 2019, "Bag of tricks").
+enum class Decays { all, kernels };
+
+/// What an optimiser is told of one update besides its numbers.
+struct UpdateRates {
+  std::uint64_t step = 1;    ///< counts from 1
+  double learning_rate = 0;  ///< that of now, times the group's factor
+  double weight_decay = 0;   ///< 0 where it does not act on these parameters
+};
+
+/// What every optimiser states. It is a small object of options; the trainer owns the numbers it keeps.
+///
+///   static constexpr std::string_view name;                Keras's name for it: "adam"
+///   static constexpr std::size_t state_per_parameter;      numbers kept for each parameter, zero at the start
+///   double learning_rate;
+///   double weight_decay;                                   decoupled: p -= p * weight_decay * learning rate, first
+///   Decays decays;
+///   template <class Scalar>
+///   void step(const UpdateRates&, std::span<Scalar> parameters, std::span<const Scalar> gradients,
+///             std::span<Scalar> state) const;              one update of parameters that lie together; `state` holds
+///                                                          state_per_parameter runs of as many numbers, one by one
+template <class O>
+concept OptimizerContract = requires(const O& optimizer, O& mine, std::span<float> values,
+                                     std::span<const float> gradients, UpdateRates rates) {
+  { O::name } -> std::convertible_to<std::string_view>;
+  { O::state_per_parameter } -> std::convertible_to<std::size_t>;
+  { mine.learning_rate } -> std::same_as<double&>;
+  { optimizer.weight_decay } -> std::convertible_to<double>;
+  { optimizer.decays } -> std::convertible_to<Decays>;
+  optimizer.template step<float>(rates, values, gradients, values);
+};
+
+/// The weight decay of one parameter.
+template <OptimizerContract Optimizer>
+constexpr double weight_decay_of(const Optimizer& optimizer, const Parameter& parameter) {
+  return optimizer.decays == Decays::all || parameter.role == "kernel" ? optimizer.weight_decay : 0;
+}
+
+}  // namespace cxrnet
