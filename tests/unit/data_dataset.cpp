@@ -82,7 +82,7 @@ TEST_CASE("bad images are left out and listed on request", "[dataset]") {
   }
   folder.write("b/5.png", {});
   CHECK(contains(message_of<DataError>([&] { const ImageDataset none(list_image_folder(folder.path()), options); }),
-                 "No image of the class folder " + (folder.path() / "b").string()));
+                 "No image of the class 'b' in " + folder.path().string()));
 }
 
 TEST_CASE("impossible sizes are refused", "[dataset]") {

@@ -103,6 +103,34 @@ TEST_CASE("a loader delivers what its schedule says, whatever the threads", "[lo
   }
 }
 
+TEST_CASE("a loader begins with any batch of an epoch as if it had delivered those before", "[loader]") {
+  const Small small;
+  const std::vector<int> labels{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+  for (const auto& schedule : {shuffled(), Schedule::balanced(4, draws_of<ReferenceAugment>, {12, 10}, labels),
+                               Schedule::keras(4, draws_of<ReferenceAugment>, {12, 10})}) {
+    Loader whole(small.dataset(), schedule, augmented, {.batch = 3, .threads = 2, .epochs = 3});
+    REQUIRE(whole.batches_per_epoch() == 4);
+    (void)epoch(whole);
+    const Delivered second = epoch(whole);
+    const Delivered third = epoch(whole);
+    for (std::size_t skipped = 0; skipped < 4; ++skipped) {
+      Loader rest(small.dataset(), schedule, augmented,
+                  {.batch = 3, .threads = 3, .first_epoch = 1, .first_batch = skipped, .epochs = 2});
+      const Delivered got = epoch(rest);
+      CHECK(got.sizes.size() == 4 - skipped);
+      CHECK(got.indices == std::vector<std::uint32_t>(second.indices.begin() + static_cast<std::ptrdiff_t>(3 * skipped),
+                                                      second.indices.end()));
+      CHECK(std::equal(got.images.rbegin(), got.images.rend(), second.images.rbegin()));
+      CHECK(epoch(rest) == third);
+      CHECK(rest.next() == nullptr);
+    }
+  }
+  CHECK(contains(message_of<ArgumentError>([&] {
+                   const Loader none(small.dataset(), shuffled(), augmented, {.batch = 3, .first_batch = 4});
+                 }),
+                 "has 4 batches"));
+}
+
 TEST_CASE("a batch larger than the set is the whole set", "[loader]") {
   const Small small;
   Loader loader(small.dataset(), Schedule::sequential(), &prepare<NoAugment, AsGiven>, {.batch = 1000, .ahead = 3});

@@ -73,6 +73,38 @@ TEST_CASE("every order is about equally likely", "[schedule]") {
   CHECK(chi_squared < 20.5);  // Five degrees of freedom: one seed in a thousand exceeds this.
 }
 
+TEST_CASE("balanced epochs have as many images of every class", "[schedule]") {
+  // 2 of class 0, 7 of class 1, 1 of class 2.
+  const std::vector<int> labels{1, 0, 1, 1, 2, 1, 1, 0, 1, 1};
+  const auto schedule = Schedule::balanced(3, draws_of<ReferenceAugment>, size, labels);
+  REQUIRE(schedule.epoch_size(10) == 12);
+  std::set<std::uint32_t> of_one;
+  std::set<std::vector<std::uint32_t>> orders;
+  for (std::uint32_t epoch = 0; epoch < 20; ++epoch) {
+    const auto plan = planned(schedule, epoch, 10, 4);
+    REQUIRE(plan.size() == 12);
+    std::array<int, 10> times{};
+    std::set<double> thetas;
+    for (const auto& sample : plan) {
+      ++times[sample.index];
+      thetas.insert(sample.transform.theta);
+      if (labels[sample.index] == 1) of_one.insert(sample.index);
+    }
+    CHECK(thetas.size() == 12);  // an image that comes again is transformed anew
+    CHECK((times[1] == 2 && times[7] == 2));
+    CHECK(times[4] == 4);
+    for (const std::size_t i : {0U, 2U, 3U, 5U, 6U, 8U, 9U}) CHECK(times[i] <= 1);
+    orders.insert(order(plan));
+    CHECK(order(plan) == order(planned(schedule, epoch, 10, 12)));
+  }
+  CHECK(of_one.size() == 7);
+  CHECK(orders.size() == 20);
+  CHECK(planned(Schedule::balanced(4, draws_of<NoAugment>, size, labels), 0, 10, 4)[0].index < 10);
+  CHECK_THROWS_AS(Schedule::balanced(3, draws_of<NoAugment>, size, std::vector<int>{0, 2}), ArgumentError);
+  CHECK_THROWS_AS(Schedule::balanced(3, draws_of<NoAugment>, size, std::vector<int>{0, 0, 2}), ArgumentError);
+  CHECK_THROWS_AS(Schedule::balanced(3, draws_of<NoAugment>, size, std::vector<int>{0, -1}), ArgumentError);
+}
+
 TEST_CASE("Keras's schedule refuses what Keras has not", "[schedule]") {
   using Reversed = Augment<Zoom<0.2>, Rotate<20>>;
   CHECK(contains(message_of<ArgumentError>([] { (void)Schedule::keras(1, draws_of<Reversed>, size); }),

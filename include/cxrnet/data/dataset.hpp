@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -62,7 +63,26 @@ class ImageDataset {
   [[nodiscard]] const std::filesystem::path& root() const { return folder_.root; }
   [[nodiscard]] const std::vector<std::string>& classes() const { return folder_.classes; }
   [[nodiscard]] const std::vector<ImageFolder::Item>& items() const { return folder_.items; }
+  [[nodiscard]] Labelling labelling() const { return folder_.labelling; }
+  /// -1 where there may be several.
   [[nodiscard]] int label(std::size_t index) const { return folder_.items[index].label; }
+  /// One, or any number.
+  [[nodiscard]] std::span<const int> labels(std::size_t index) const {
+    const ImageFolder::Item& item = folder_.items[index];
+    return labelling() == Labelling::one ? std::span(&item.label, 1) : std::span<const int>(item.labels);
+  }
+  /// Writes what a network with `row.size()` outputs should give: 1 for each of the image's labels, 0 elsewhere; a single
+  /// output of two classes is the label itself. ArgumentError where there are more classes than outputs.
+  void target(std::size_t index, std::span<float> row) const {
+    const bool single = row.size() == 1 && classes().size() == 2 && labelling() == Labelling::one;
+    if (classes().size() > row.size() && !single) {
+      throw ArgumentError("The data set '" + root().string() + "' has " + std::to_string(classes().size()) +
+                          " classes, the network " + std::to_string(row.size()) + ".");
+    }
+    std::fill(row.begin(), row.end(), 0.0F);
+    if (single) row[0] = static_cast<float>(label(index));
+    else for (const int label : labels(index)) row[static_cast<std::size_t>(label)] = 1;
+  }
   [[nodiscard]] const std::string& name(std::size_t index) const { return folder_.items[index].name; }
   /// In the folder's order.
   [[nodiscard]] const std::vector<Rejected>& rejected() const { return rejected_; }
@@ -172,13 +192,15 @@ class ImageDataset {
     std::vector<std::string> first_reason(classes().size());
     std::size_t kept = 0;
     for (std::size_t i = 0; i < size(); ++i) {
-      const auto c = static_cast<std::size_t>(label(i));
+      for (const int label : labels(i)) {
+        const auto c = static_cast<std::size_t>(label);
+        if (reasons[i].empty()) ++left[c];
+        else if (first_reason[c].empty()) first_reason[c] = reasons[i];
+      }
       if (!reasons[i].empty()) {
-        if (first_reason[c].empty()) first_reason[c] = reasons[i];
         rejected_.push_back({folder_.items[i].file, std::move(reasons[i])});
         continue;
       }
-      ++left[c];
       if (kept != i) {
         folder_.items[kept] = std::move(folder_.items[i]);
         kept_[kept] = std::move(kept_[i]);
@@ -189,7 +211,7 @@ class ImageDataset {
     kept_.resize(kept);
     for (std::size_t c = 0; c < left.size(); ++c) {
       if (left[c] != 0 || first_reason[c].empty()) continue;
-      throw DataError("No image of the class folder " + (folder_.root / classes()[c]).string() +
+      throw DataError("No image of the class '" + classes()[c] + "' in " + folder_.root.string() +
                       " can be used, the first because " + first_reason[c]);
     }
   }

@@ -12,14 +12,20 @@
 
 namespace cxrnet {
 
-/// A folder with one subfolder a class, as Keras's flow_from_directory lists it.
+/// Whether each image is of one class, or has any number of labels, none included.
+enum class Labelling { one, several };
+
+/// Labelled images: a folder with one subfolder a class, as Keras's flow_from_directory lists it, or a table's
+/// (label_table.hpp).
 struct ImageFolder {
   struct Item {
     std::filesystem::path file;
     std::string name;  ///< Relative to the root: "COVID/1.png".
-    int label;         ///< Index into `classes`.
+    int label;         ///< Index into `classes`; -1 where there may be several.
+    std::vector<int> labels{};  ///< Where there may be several: rising indices into `classes`.
   };
   std::filesystem::path root;
+  Labelling labelling = Labelling::one;
   std::vector<std::string> classes;            ///< The subfolders' names, sorted by bytes.
   std::vector<Item> items;                     ///< By class, then folder, then file name.
   std::vector<std::filesystem::path> ignored;  ///< Files with other extensions, or outside a class folder.

@@ -12,6 +12,7 @@
 #include <limits>
 #include <mutex>
 #include <span>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,7 +23,8 @@ struct LoaderOptions {
   std::size_t batch = 32;          ///< The last batch of an epoch may be smaller.
   unsigned threads = 0;            ///< 0: one for each processor.
   std::size_t ahead = 2;           ///< Batches prepared beyond the one in use; at least 1.
-  std::uint32_t first_epoch = 0;   ///< Where a resumed training starts.
+  std::uint32_t first_epoch = 0;   ///< Where a resumed training starts,
+  std::size_t first_batch = 0;     ///< and with which of that epoch's batches.
   std::uint32_t epochs = std::numeric_limits<std::uint32_t>::max();  ///< How many will be asked for.
 };
 
@@ -45,8 +47,14 @@ class Loader {
     if (options_.batch == 0 || options_.ahead == 0 || options_.epochs == 0) {
       throw ArgumentError("A loader's batch, ahead and epochs must each be at least 1.");
     }
-    options_.batch = std::min(options_.batch, dataset_.size());
-    batches_ = (dataset_.size() + options_.batch - 1) / options_.batch;
+    const std::size_t samples = schedule_.epoch_size(dataset_.size());
+    options_.batch = std::min(options_.batch, samples);
+    batches_ = (samples + options_.batch - 1) / options_.batch;
+    if (options_.first_batch >= batches_) {
+      throw ArgumentError("An epoch has " + std::to_string(batches_) + " batches: a loader cannot begin with number " +
+                          std::to_string(options_.first_batch) + " (from 0).");
+    }
+    delivered_ = released_ = opened_ = options_.first_batch;
     slots_.resize(options_.ahead + 1);
     for (auto& slot : slots_) {
       slot.samples.reserve(options_.batch);
@@ -119,7 +127,7 @@ class Loader {
   void open(Slot& slot) {
     const std::size_t number = opened_ % batches_;
     const auto epoch = static_cast<std::uint32_t>(options_.first_epoch + opened_ / batches_);
-    if (number == 0) schedule_.plan(epoch, dataset_.size(), options_.batch, plan_);
+    if (number == 0 || plan_.empty()) schedule_.plan(epoch, dataset_.size(), options_.batch, plan_);
     const std::size_t first = number * options_.batch;
     const std::size_t last = std::min(first + options_.batch, plan_.size());
     slot.samples.assign(plan_.begin() + static_cast<std::ptrdiff_t>(first),

@@ -36,6 +36,24 @@ class Schedule {
     return Schedule(Source::counter, seed, order, draws, size);
   }
 
+  /// As `counter`, shuffled, with as many images of every class in each epoch: together as many as there are, rounded up.
+  /// Of a class with fewer all come before one comes again, transformed anew; of one with more a part comes, another in
+  /// each epoch. `labels` are the images', from 0. ArgumentError where a class has none.
+  static Schedule balanced(std::uint64_t seed, Draws draws, ImageSize size, std::span<const int> labels) {
+    Schedule schedule(Source::counter, seed, Order::shuffled, draws, size);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i] < 0) throw ArgumentError("Balanced sampling needs images of one class each.");
+      const auto label = static_cast<std::size_t>(labels[i]);
+      if (label >= labels.size()) throw ArgumentError("Balanced sampling needs at least one image of every class.");
+      schedule.classes_.resize(std::max(schedule.classes_.size(), label + 1));
+      schedule.classes_[label].push_back(static_cast<std::uint32_t>(i));
+    }
+    for (const auto& members : schedule.classes_) {
+      if (members.empty()) throw ArgumentError("Balanced sampling needs at least one image of every class.");
+    }
+    return schedule;
+  }
+
   /// What stepping Keras's `flow_from_directory(seed=seed, shuffle=True)` gives, batch by batch, `on_epoch_end()` after
   /// each epoch. Throws ArgumentError where Keras has no such transforms, or no such seed.
   static Schedule keras(std::uint64_t seed, Draws draws, ImageSize size) {
@@ -50,6 +68,11 @@ class Schedule {
     return Schedule(Source::keras, seed, Order::shuffled, draws, size);
   }
 
+  /// How many turns there are in an epoch over so many images.
+  [[nodiscard]] std::size_t epoch_size(std::size_t samples) const {
+    return classes_.empty() ? samples : (samples + classes_.size() - 1) / classes_.size() * classes_.size();
+  }
+
   /// The plan of one epoch (from 0) of `samples` images in batches of `batch`, which Keras seeds one by one.
   void plan(std::uint32_t epoch, std::size_t samples, std::size_t batch, std::vector<ScheduledSample>& plan) const {
     if (samples > std::numeric_limits<std::uint32_t>::max() || batch == 0) {
@@ -61,16 +84,22 @@ class Schedule {
       plan_keras(epoch, batch, plan);
       return;
     }
-    for (std::size_t i = 0; i < samples; ++i) plan[i] = {static_cast<std::uint32_t>(i), {}};
+    if (classes_.empty()) {
+      for (std::size_t i = 0; i < samples; ++i) plan[i] = {static_cast<std::uint32_t>(i), {}};
+    } else {
+      draw_classes(epoch, samples, plan);
+    }
     if (order_ == Order::shuffled) {
       RandomStream random(seed_, RandomUse::order, epoch, 0);
-      for (std::size_t i = samples; i-- > 1;) {
-        std::swap(plan[i].index, plan[random.below(static_cast<std::uint32_t>(i + 1))].index);
-      }
+      shuffle(random, std::span(plan));
     }
     if (source_ == Source::none) return;
+    std::vector<std::uint32_t> turns(classes_.empty() ? 0 : samples);
     for (auto& sample : plan) {
-      RandomStream random(seed_, RandomUse::transform, epoch, sample.index);
+      // An image's later turns in an epoch are, to the random numbers, images behind the last.
+      const std::uint32_t turn = turns.empty() ? 0 : turns[sample.index]++;
+      RandomStream random(seed_, RandomUse::transform, epoch,
+                          sample.index + turn * static_cast<std::uint32_t>(samples));
       sample.transform = draws_.draw(random, size_);
     }
   }
@@ -80,6 +109,30 @@ class Schedule {
 
   Schedule(Source source, std::uint64_t seed, Order order, Draws draws, ImageSize size)
       : source_(source), seed_(seed), order_(order), draws_(draws), size_(size) {}
+
+  template <class T>
+  static void shuffle(RandomStream& random, std::span<T> values) {
+    for (std::size_t i = values.size(); i-- > 1;) {
+      std::swap(values[i], values[random.below(static_cast<std::uint32_t>(i + 1))]);
+    }
+  }
+
+  /// As many of each class, one class after the other.
+  void draw_classes(std::uint32_t epoch, std::size_t samples, std::vector<ScheduledSample>& plan) const {
+    plan.clear();
+    const std::size_t each = epoch_size(samples) / classes_.size();
+    for (std::size_t c = 0; c < classes_.size(); ++c) {
+      RandomStream random(seed_, RandomUse::order, epoch, static_cast<std::uint32_t>(c + 1));
+      std::vector<std::uint32_t> members;
+      for (std::size_t i = 0; i < each; ++i) {
+        if (i % classes_[c].size() == 0) {
+          members = classes_[c];
+          shuffle(random, std::span(members));
+        }
+        plan.push_back({members[i % members.size()], {}});
+      }
+    }
+  }
 
   /// Seeded as before the batch that is `batches` after the first of all.
   [[nodiscard]] LegacyRandomState keras_state(std::uint64_t batches) const {
@@ -135,6 +188,7 @@ class Schedule {
   Order order_;
   Draws draws_;
   ImageSize size_;
+  std::vector<std::vector<std::uint32_t>> classes_{};  // of balanced sampling: their images
 };
 
 }  // namespace cxrnet
