@@ -1,6 +1,8 @@
 #include <cxrnet/io/atomic_file.hpp>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -128,6 +130,24 @@ TEST_CASE("require_writable throws what writing would, and leaves the place as i
           std::string::npos);
   }
   CHECK(entries(folder) == 2);
+}
+
+TEST_CASE("remove_leftovers takes what a killed process left, and nothing else", "[io]") {
+  const TempFolder temp;
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  const auto leftover = [&](const std::string& middle) { return temp.path() / (".a.h5.tmp-" + middle); };
+  cxrnet::AtomicFile alive(temp.path() / "a.h5");
+  for (const fs::path& path : {leftover(std::to_string(child) + "-0"), leftover(std::to_string(child) + "-17"),
+                               leftover("mine"), leftover("0-0"), temp.path() / "a.tmp-1-2"}) {
+    std::ofstream(path) << "half";
+  }
+  CHECK(cxrnet::remove_leftovers(temp.path()) == 2);
+  CHECK(entries(temp.path()) == 4);
+  CHECK(fs::exists(alive.temporary()));
+  CHECK(cxrnet::remove_leftovers(temp.path() / "absent") == 0);
 }
 
 TEST_CASE("a folder without permission is an error", "[io]") {

@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -95,6 +97,19 @@ class AtomicFile {
   /// Where to write: an empty file that exists.
   [[nodiscard]] const std::filesystem::path& temporary() const { return temporary_; }
 
+  /// Makes `bytes` the whole of the temporary file. Throws FileError.
+  void write(std::span<const std::byte> bytes) {
+    detail::Descriptor file(::open(temporary_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+    if (!file.is_open()) detail::throw_write_error(final_, errno);
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) detail::throw_write_error(final_, errno);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    if (file.close() != 0) detail::throw_write_error(final_, errno);
+  }
+
   /// Flushes the temporary file to the disk and gives it its final name. Throws FileError; the file is then removed.
   void commit() {
     detail::Descriptor file(::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC));
@@ -114,15 +129,7 @@ class AtomicFile {
 /// Replaces the file at `path` by `bytes`, whole or not at all. Throws FileError.
 inline void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   AtomicFile atomic(path);
-  detail::Descriptor file(::open(atomic.temporary().c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
-  if (!file.is_open()) detail::throw_write_error(path, errno);
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) detail::throw_write_error(path, errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  if (file.close() != 0) detail::throw_write_error(path, errno);
+  atomic.write(bytes);
   atomic.commit();
 }
 
@@ -133,6 +140,25 @@ inline void write_atomically(const std::filesystem::path& path, std::string_view
 
 /// Throws the FileError that writing to `path` would throw later: for outputs of a long run, before it.
 inline void require_writable(const std::filesystem::path& path) { const AtomicFile never_committed(path); }
+
+/// Removes from a folder what AtomicFiles of processes that were killed left in it; returns how many.
+inline std::size_t remove_leftovers(const std::filesystem::path& folder) {
+  std::size_t removed = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const std::size_t mark = name.rfind(".tmp-");
+    int process = 0;
+    unsigned count = 0;
+    if (!name.starts_with('.') || mark == std::string::npos ||
+        std::sscanf(name.c_str() + mark, ".tmp-%d-%u", &process, &count) != 2) {
+      continue;
+    }
+    const bool dead = process > 0 && ::kill(process, 0) != 0 && errno == ESRCH;
+    if (dead && std::filesystem::remove(entry.path(), ignored)) ++removed;
+  }
+  return removed;
+}
 
 /// Creates the folder and its parents where missing. Throws FileError where that fails or nothing can be written in it.
 inline void ensure_folder(const std::filesystem::path& folder) {
