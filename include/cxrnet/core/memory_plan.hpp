@@ -52,19 +52,19 @@ constexpr std::size_t place(std::span<Lifetime> items) {
   });
   std::size_t end = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
+    // Those placed already stand in the order of their offsets, so that one pass finds the lowest gap.
+    const Lifetime item = items[i];
     std::size_t offset = 0;
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (std::size_t k = 0; k < i; ++k) {
-        const Slot& other = *items[k].slot;
-        if (meet(items[i], items[k]) && offset < other.offset + other.bytes && other.offset < offset + items[i].slot->bytes) {
-          offset = other.offset + other.bytes;
-          moved = true;
-        }
-      }
+    for (std::size_t k = 0; k < i; ++k) {
+      const Slot& other = *items[k].slot;
+      if (offset + item.slot->bytes <= other.offset) break;
+      if (offset < other.offset + other.bytes && meet(item, items[k])) offset = other.offset + other.bytes;
     }
-    items[i].slot->offset = offset;
-    end = std::max(end, offset + items[i].slot->bytes);
+    item.slot->offset = offset;
+    end = std::max(end, offset + item.slot->bytes);
+    std::size_t at = i;
+    for (; at > 0 && items[at - 1].slot->offset > offset; --at) items[at] = items[at - 1];
+    items[at] = item;
   }
   return end;
 }
