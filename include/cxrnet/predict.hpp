@@ -3,6 +3,7 @@
 #include <cxrnet/backend/onednn/onednn.hpp>
 #include <cxrnet/core/model.hpp>
 #include <cxrnet/io/load.hpp>
+#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/dropout.hpp>
@@ -11,7 +12,9 @@
 #include <cxrnet/layers/input.hpp>
 #include <cxrnet/layers/max_pool.hpp>
 #include <cxrnet/layers/residual.hpp>
+#include <cxrnet/models/resnet.hpp>
 #include <cxrnet/models/vgg16.hpp>
+#include <cxrnet/models/vgg19.hpp>
 
 namespace cxrnet {
 

@@ -1,5 +1,5 @@
 // An option of a convolution is none of a backbone's.
-// EXPECT: VGG16Backbone takes one of Frozen and Trainable, and one of Rescale<n, d> and ImageNetCaffe
+// EXPECT: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of Rescale<n, d> and ImageNetCaffe
 #include <cxrnet/predict.hpp>
 
 using namespace cxrnet;

@@ -1,5 +1,5 @@
 // One activation a layer.
-// EXPECT: Conv2D takes at most one activation, one of Same and Valid, and one Stride<n>
+// EXPECT: Conv2D takes at most one activation, one of Same and Valid, one Stride<n>, and NoBias
 #include <cxrnet/core/sequence.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/input.hpp>

@@ -27,3 +27,9 @@ TEST_CASE("A name is cut at 64 characters", "[core_text]") {
   CHECK(name.append("more").append_number(5).view() == text.substr(0, 64));
   CHECK(Name(text.substr(0, 62)).append_number(123).view() == text.substr(0, 62) + "12");
 }
+
+TEST_CASE("Numbers take the places of a pattern's #", "[core_text]") {
+  CHECK(numbered<"block#_conv#", 1, 2>.view() == "block1_conv2");
+  CHECK(numbered<"conv#_block#_bn", 4, 18>.view() == "conv4_block18_bn");
+  CHECK(numbered<"pool">.view() == "pool");
+}

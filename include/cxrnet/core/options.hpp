@@ -40,6 +40,7 @@ struct Allowed {
 };
 
 struct ActivationOption {};
+struct BiasOption {};
 struct PaddingOption {};
 struct StrideOption {};
 struct TrainingOption {};

@@ -12,7 +12,7 @@ struct FixedString {
   char text[Size]{};
 
   // NOLINTNEXTLINE(google-explicit-constructor): implicit, so that a literal will do.
-  consteval FixedString(const char (&literal)[Size]) { std::copy_n(literal, Size, text); }
+  constexpr FixedString(const char (&literal)[Size]) { std::copy_n(literal, Size, text); }
   [[nodiscard]] constexpr std::string_view view() const { return {text, Size - 1}; }
 };
 
@@ -42,5 +42,24 @@ class Name {
   std::array<char, 64> text_{};
   std::size_t size_ = 0;
 };
+
+/// `pattern` with each # replaced by the next number: numbered<"block#_conv#", 1, 2> is "block1_conv2".
+template <FixedString pattern, int... numbers>
+inline constexpr auto numbered = [] {
+  static_assert(std::ranges::count(pattern.view(), '#') == sizeof...(numbers), "cxrnet: numbered takes a number for each #");
+  constexpr Name name = [] {
+    const std::array<int, sizeof...(numbers) + 1> values{numbers...};
+    std::size_t next = 0;
+    Name result;
+    for (const char c : pattern.view()) {
+      if (c == '#') result.append_number(values[next++]);
+      else result.append({&c, 1});
+    }
+    return result;
+  }();
+  char text[name.view().size() + 1]{};
+  std::copy_n(name.view().data(), name.view().size(), text);
+  return FixedString(text);
+}();
 
 }  // namespace cxrnet
