@@ -1,0 +1,72 @@
+#pragma once
+#include "common/run_record.hpp"
+#include "variants/variants.hpp"
+
+#include <cxrnet/data/dataset.hpp>
+#include <cxrnet/report/progress.hpp>
+#include <cxrnet/train/callback.hpp>
+#include <cxrnet/train/history.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+// What the programs that train share.
+namespace cxrnet::programs {
+
+/// The images of a training run, opened for one network.
+struct RunImages {
+  std::unique_ptr<ImageDataset> train;
+  std::unique_ptr<ImageDataset> validation;
+  std::unique_ptr<ImageDataset> test;  ///< null where the settings name none
+  int positive = 0;                    ///< the class that the figures are about
+};
+
+/// Opens what the settings name. DataError where the classes do not fit the network or one another, ArgumentError where
+/// the positive class is none.
+RunImages open_run_images(const TrainSettings& settings, const Description& network);
+
+/// Decodes the validation and test images, so that a bad one is known before the training, and hashes every file.
+InputHashes read_inputs(const TrainSettings& settings, const RunImages& images);
+
+/// Random parameters for the settings' seed, the backbone's from the weight file, which may have another head or none.
+std::vector<float> start_parameters(const TrainSettings& settings);
+
+/// FileError unless a finished run's files can be written to the folder, which is made where it is missing.
+void require_run_folder(const std::filesystem::path& folder);
+
+/// Writes the model, as .h5 and .safetensors, and the history; removes what an earlier run left of another model.
+void write_trained(const std::filesystem::path& folder, const Classifier& net, const std::vector<std::string>& classes,
+                   const History& history);
+
+/// Evaluates a model file, as `evaluate` does, and writes metrics.json and predictions.csv beside it.
+Evaluation test_model(const std::filesystem::path& file, const ImageDataset& test, int positive, unsigned threads);
+
+/// A callback that shows the run on standard output as Keras users know it.
+class ShowProgress {
+ public:
+  void features_begin(TrainingRun&, std::size_t images) const {
+    std::cout << "Computing the features of " << images << " images, once: nothing changes them from epoch to epoch.\n"
+              << std::flush;
+  }
+  void epoch_begin(TrainingRun& run) {
+    progress_->on_epoch_begin(run.epoch(), run.epochs(), static_cast<int>(run.steps_per_epoch()));
+    seen_ = run.samples();
+  }
+  void batch_end(TrainingRun& run) {
+    progress_->on_batch_end(static_cast<int>(run.step()), static_cast<int>(run.samples() - seen_), run.loss(),
+                            run.accuracy());
+    seen_ = run.samples();
+  }
+  void validation_begin(TrainingRun&) { progress_->on_validation_begin(); }
+  void epoch_end(TrainingRun&, const EpochRecord& record) { progress_->on_epoch_end(record); }
+
+ private:
+  std::unique_ptr<Progress> progress_ = std::make_unique<Progress>(std::cout);
+  std::size_t seen_ = 0;
+};
+
+}  // namespace cxrnet::programs
