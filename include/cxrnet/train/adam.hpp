@@ -1,8 +1,12 @@
 #pragma once
+#include <cxrnet/core/parallel.hpp>
+#include <cxrnet/core/real.hpp>
+#include <cxrnet/core/text.hpp>
 #include <cxrnet/train/optimizer.hpp>
 
 #include <cmath>
 #include <cstddef>
+#include <experimental/simd>
 #include <span>
 #include <string_view>
 
@@ -10,21 +14,22 @@ namespace cxrnet {
 
 /// Adam (Kingma and Ba 2015) as Keras has it: the rate is lr sqrt(1 - beta_2^t) / (1 - beta_1^t), and epsilon stands
 /// outside the square root, uncorrected. See OptimizerContract.
-struct Adam {
+template <FixedString name_, Real default_weight_decay>
+struct BasicAdam {
   double learning_rate = 0.001;
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double epsilon = 1e-7;
-  double weight_decay = 0;
+  double weight_decay = default_weight_decay.value();
   Decays decays = Decays::all;
 
-  static constexpr std::string_view name = "adam";
+  static constexpr std::string_view name = name_.view();
   /// The two moments.
   static constexpr std::size_t state_per_parameter = 2;
 
   template <class Scalar>
   void step(const UpdateRates& rates, std::span<Scalar> parameters, std::span<const Scalar> gradients,
-            std::span<Scalar> state) const {
+            const OptimizerState<Scalar, state_per_parameter>& state) const {
     const auto t = static_cast<double>(rates.step);
     const double corrected = rates.learning_rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t));
     const auto rate = static_cast<Scalar>(corrected);
@@ -32,24 +37,24 @@ struct Adam {
     const auto b2 = static_cast<Scalar>(1 - beta_2);
     const auto eps = static_cast<Scalar>(epsilon);
     const auto decay = static_cast<Scalar>(rates.weight_decay * rates.learning_rate);
-    const std::span<Scalar> m = state.first(parameters.size());
-    const std::span<Scalar> v = state.subspan(parameters.size());
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const Scalar g = gradients[i];
-      m[i] += (g - m[i]) * b1;
-      v[i] += (g * g - v[i]) * b2;
-      parameters[i] -= parameters[i] * decay;
-      parameters[i] -= rate * m[i] / (std::sqrt(v[i]) + eps);
-    }
+    for_packs<Scalar>(parameters.size(), [&]<class Pack>(Pack, std::size_t i) {
+      const auto g = load_pack<Pack>(&gradients[i]);
+      auto m = load_pack<Pack>(&state[0][i]);
+      auto v = load_pack<Pack>(&state[1][i]);
+      auto p = load_pack<Pack>(&parameters[i]);
+      m += (g - m) * b1;
+      v += (g * g - v) * b2;
+      p -= p * decay;
+      p -= rate * m / (std::experimental::sqrt(v) + eps);
+      store_pack(m, &state[0][i]);
+      store_pack(v, &state[1][i]);
+      store_pack(p, &parameters[i]);
+    });
   }
 };
 
-/// Adam with weight decay (Loshchilov and Hutter 2019), Keras's AdamW: Adam with another default.
-struct AdamW : Adam {
-  static constexpr std::string_view name = "adamw";
-  static constexpr double default_weight_decay = 0.004;
-  AdamW() { weight_decay = default_weight_decay; }
-  explicit AdamW(Adam adam) : Adam(adam) {}
-};
+using Adam = BasicAdam<"adam", 0>;
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), and Keras's default for it.
+using AdamW = BasicAdam<"adamw", 0.004>;
 
 }  // namespace cxrnet

@@ -1,6 +1,7 @@
 #pragma once
 #include <cxrnet/core/parameter.hpp>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,10 @@ struct UpdateRates {
   double weight_decay = 0;   ///< 0 where it does not act on these parameters
 };
 
+/// What an optimiser keeps of some parameters: `count` runs of as many numbers as they are.
+template <class Scalar, std::size_t count>
+using OptimizerState = std::array<std::span<Scalar>, count>;
+
 /// What every optimiser states. It is a small object of options; the trainer owns the numbers it keeps.
 ///
 ///   static constexpr std::string_view name;                Keras's name for it: "adam"
@@ -29,18 +34,20 @@ struct UpdateRates {
 ///   Decays decays;
 ///   template <class Scalar>
 ///   void step(const UpdateRates&, std::span<Scalar> parameters, std::span<const Scalar> gradients,
-///             std::span<Scalar> state) const;              one update of parameters that lie together; `state` holds
-///                                                          state_per_parameter runs of as many numbers, one by one
+///             const OptimizerState<Scalar, state_per_parameter>& state) const;
+///
+/// `step` updates each parameter by itself, since it is given blocks of them, from several threads at once. It takes the
+/// learning rate and the weight decay of now from UpdateRates, not from its members.
 template <class O>
-concept OptimizerContract = requires(const O& optimizer, O& mine, std::span<float> values,
-                                     std::span<const float> gradients, UpdateRates rates) {
-  { O::name } -> std::convertible_to<std::string_view>;
-  { O::state_per_parameter } -> std::convertible_to<std::size_t>;
-  { mine.learning_rate } -> std::same_as<double&>;
-  { optimizer.weight_decay } -> std::convertible_to<double>;
-  { optimizer.decays } -> std::convertible_to<Decays>;
-  optimizer.template step<float>(rates, values, gradients, values);
-};
+concept OptimizerContract =
+    requires(const O& optimizer, O& mine, std::span<float> values, std::span<const float> gradients,
+             const OptimizerState<float, O::state_per_parameter>& state, UpdateRates rates) {
+      { O::name } -> std::convertible_to<std::string_view>;
+      { mine.learning_rate } -> std::same_as<double&>;
+      { optimizer.weight_decay } -> std::convertible_to<double>;
+      { optimizer.decays } -> std::convertible_to<Decays>;
+      optimizer.step(rates, values, gradients, state);
+    };
 
 /// The weight decay of one parameter.
 template <OptimizerContract Optimizer>

@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/core/parallel.hpp>
 #include <cxrnet/train/optimizer.hpp>
 
 #include <cstddef>
@@ -24,18 +25,20 @@ struct Sgd {
 
   template <class Scalar>
   void step(const UpdateRates& rates, std::span<Scalar> parameters, std::span<const Scalar> gradients,
-            std::span<Scalar> state) const {
+            const OptimizerState<Scalar, state_per_parameter>& state) const {
     const auto rate = static_cast<Scalar>(rates.learning_rate);
     const auto kept = static_cast<Scalar>(momentum);
     const auto decay = static_cast<Scalar>(rates.weight_decay * rates.learning_rate);
     const bool ahead = nesterov == Nesterov::yes;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const Scalar down = rate * gradients[i];
-      const Scalar velocity = kept * state[i] - down;
-      state[i] = velocity;
-      parameters[i] -= parameters[i] * decay;
-      parameters[i] += ahead ? kept * velocity - down : velocity;
-    }
+    for_packs<Scalar>(parameters.size(), [&]<class Pack>(Pack, std::size_t i) {
+      const Pack down = load_pack<Pack>(&gradients[i]) * rate;
+      const Pack velocity = load_pack<Pack>(&state[0][i]) * kept - down;
+      auto p = load_pack<Pack>(&parameters[i]);
+      p -= p * decay;
+      p += ahead ? velocity * kept - down : velocity;
+      store_pack(velocity, &state[0][i]);
+      store_pack(p, &parameters[i]);
+    });
   }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cxrnet/core/fault.hpp>
 #include <cxrnet/core/model.hpp>
+#include <cxrnet/core/parallel.hpp>
 #include <cxrnet/train/adam.hpp>
 #include <cxrnet/train/clip.hpp>
 #include <cxrnet/train/loss.hpp>
@@ -87,6 +88,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
         outputs_(static_cast<std::size_t>(model.capacity()) * T::output.size()),
         seed_(outputs_.size()),
         targets_(outputs_.size()) {
+    if (clip.by != ClipBy::nothing && !(clip.limit > 0)) throw ArgumentError("Gradients are clipped to a limit above 0.");
     factors_.fill(1);
     context_.dropout.seed = seed;
     context_.seed = Loss::seed;
@@ -135,11 +137,11 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   /// from the loss), nothing changes and the loss is NaN.
   StepResult step(std::span<const float> features, std::span<const float> targets, std::span<const float> weights = {}) {
     StepResult result = gradients_of(features, targets, weights);
-    const auto finite = [](scalar g) { return std::isfinite(g); };
-    if (!std::isfinite(result.loss_sum) || !std::all_of(gradients_.begin(), gradients_.end(), finite)) {
+    if (!std::isfinite(result.loss_sum) || !all_finite<scalar>(gradients_)) {
       result.loss_sum = std::numeric_limits<double>::quiet_NaN();
       return result;
     }
+    clip.apply(T::parameters, std::span(gradients_));
     ++steps_;
     model_->set_trainable([this](std::span<scalar> parameters) { update(parameters); });
     return result;
@@ -169,7 +171,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     }
   }
 
-  /// What the optimiser keeps: state_per_parameter runs of numbers for each parameter that trains, in layer order.
+  /// What the optimiser keeps: of each parameter that trains, in layer order, state_per_parameter runs of numbers.
   [[nodiscard]] std::span<const scalar> optimizer_state() const { return state_; }
   /// Goes on from a state that `optimizer_state` gave after so many steps. ArgumentError where its size is another.
   void restore(std::span<const scalar> state, std::uint64_t steps) {
@@ -181,7 +183,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     steps_ = steps;
   }
 
-  /// The gradients of the last step, by ParameterInfo::gradient.
+  /// The gradients of the last step, clipped, by ParameterInfo::gradient; of what averages, the batch's statistic.
   [[nodiscard]] std::span<const scalar> gradients() const { return gradients_; }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
   [[nodiscard]] Model<Net, Backend>& model() { return *model_; }
@@ -224,9 +226,14 @@ class Trainer : private detail::trainable_on<Net, Backend> {
         continue;
       }
       const UpdateRates rates{steps_, optimizer.learning_rate * factors_[i], weight_decay_of(optimizer, info.parameter)};
-      const std::size_t kept = size * Optimizer::state_per_parameter;
-      optimizer.step(rates, values, given, std::span(state_).subspan(state, kept));
-      state += kept;
+      parallel_for(size, parallel_grain, [&](std::size_t first, std::size_t last) {
+        OptimizerState<scalar, Optimizer::state_per_parameter> kept;
+        for (std::size_t run = 0; run < kept.size(); ++run) {
+          kept[run] = std::span(state_).subspan(state + run * size + first, last - first);
+        }
+        optimizer.step(rates, values.subspan(first, last - first), given.subspan(first, last - first), kept);
+      });
+      state += size * Optimizer::state_per_parameter;
     }
   }
 
