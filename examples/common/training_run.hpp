@@ -3,6 +3,7 @@
 #include "variants/variants.hpp"
 
 #include <cxrnet/data/dataset.hpp>
+#include <cxrnet/metrics/evaluation.hpp>
 #include <cxrnet/report/progress.hpp>
 #include <cxrnet/train/callback.hpp>
 #include <cxrnet/train/history.hpp>

@@ -1,0 +1,77 @@
+#include "common/training_run.hpp"
+
+#include "common/program.hpp"
+
+#include <cxrnet/core/error.hpp>
+#include <cxrnet/io/atomic_file.hpp>
+#include <cxrnet/io/model_io.hpp>
+#include <cxrnet/report/history.hpp>
+#include <cxrnet/report/metrics_json.hpp>
+
+#include <array>
+
+namespace cxrnet::programs {
+
+namespace {
+
+constexpr std::array trained_files{"model.h5", "model.safetensors", "history.json", "history.csv", "run.json"};
+constexpr std::array later_files{"history.svg", "history.png", "metrics.json", "predictions.csv"};
+
+}  // namespace
+
+RunImages open_run_images(const TrainSettings& settings, const Description& network) {
+  const BadImages bad = settings.skip_bad ? BadImages::skip : BadImages::fail;
+  RunImages images;
+  images.train = open_images(settings.train, {}, bad, settings.threads);
+  require_class_count(*images.train, network);
+  const auto& classes = images.train->classes();
+  images.validation = open_images(settings.val, classes, bad, settings.threads);
+  if (!settings.test.empty()) images.test = open_images(settings.test, classes, bad, settings.threads);
+  images.positive = class_id(classes, settings.positive);
+  return images;
+}
+
+InputHashes read_inputs(const TrainSettings& settings, const RunImages& images) {
+  images.validation->decode_all();
+  if (images.test != nullptr) images.test->decode_all();
+  return hash_inputs(settings, *images.train, *images.validation, images.test.get());
+}
+
+std::vector<float> start_parameters(const TrainSettings& settings) {
+  if (!std::filesystem::exists(settings.weights)) {
+    throw FileError("There are no weights at '" + settings.weights.string() +
+                    "': run `bash weights/fetch.sh`, or name a file with --weights.");
+  }
+  // With nothing unfrozen, what does not train is the whole backbone.
+  const Variant frozen{.preprocess = settings.preprocess};
+  std::vector<float> parameters = initial_parameters(frozen, settings.seed);
+  take_parameters(describe(frozen), read_weights(settings.weights), settings.weights.string(), Which::frozen, parameters);
+  return parameters;
+}
+
+void require_run_folder(const std::filesystem::path& folder) {
+  ensure_folder(folder);
+  for (const char* name : trained_files) require_writable(folder / name);
+  for (const char* name : later_files) require_writable(folder / name);
+}
+
+void write_trained(const std::filesystem::path& folder, const Classifier& net, const std::vector<std::string>& classes,
+                   const History& history) {
+  const auto metadata = model_metadata(net, classes);
+  save_model(folder / "model.h5", net.description(), net.parameters(), metadata);
+  save_model(folder / "model.safetensors", net.description(), net.parameters(), metadata);
+  for (const char* name : later_files) std::filesystem::remove(folder / name);
+  write_history_json(folder / "history.json", history);
+  write_history_csv(folder / "history.csv", history);
+}
+
+Evaluation test_model(const std::filesystem::path& file, const ImageDataset& test, int positive, unsigned threads) {
+  const LoadedModel model = load_model(file, 32);
+  std::vector<float> probabilities;
+  const Evaluation evaluation = evaluate_images(*model.classifier, test, positive, threads, probabilities);
+  write_metrics_json(file.parent_path() / "metrics.json", evaluation);
+  write_predictions(file.parent_path() / "predictions.csv", test, probabilities);
+  return evaluation;
+}
+
+}  // namespace cxrnet::programs
