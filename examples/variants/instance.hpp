@@ -39,9 +39,11 @@ const Description& UnfrozenFrom<unfreeze_from>::describe(const Variant& variant)
 
 template <int unfreeze_from>
 std::unique_ptr<Classifier> UnfrozenFrom<unfreeze_from>::make(const Variant& variant, std::vector<float> parameters,
-                                                              int capacity, std::uint64_t seed) {
+                                                              int capacity, std::uint64_t seed,
+                                                              const Adam& optimizer, Clip clip) {
   const auto make_as = [&]<class Net, class Augmentation>() -> std::unique_ptr<Classifier> {
-    return std::make_unique<ClassifierOf<Net, OneDnn, Augmentation>>(std::move(parameters), capacity, seed);
+    return std::make_unique<ClassifierOf<Net, OneDnn, Augmentation>>(std::move(parameters), capacity, seed, optimizer,
+                                                                     CategoricalCrossentropy{}, clip);
   };
   return with_net<unfreeze_from>(variant, [&]<class Net>() {
     return variant.augmenting == Augmenting::yes ? make_as.template operator()<Net, ReferenceAugment>()

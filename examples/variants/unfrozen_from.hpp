@@ -10,7 +10,7 @@ struct UnfrozenFrom {
   static std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);
   static const Description& describe(const Variant& variant);
   static std::unique_ptr<Classifier> make(const Variant& variant, std::vector<float> parameters, int capacity,
-                                          std::uint64_t seed);
+                                          std::uint64_t seed, const Adam& optimizer, Clip clip);
 };
 
 }  // namespace cxrnet::programs

@@ -31,9 +31,10 @@ const Description& describe(const Variant& variant) {
 }
 
 std::unique_ptr<Classifier> make_classifier(const Variant& variant, std::vector<float> parameters, int capacity,
-                                            std::uint64_t seed) {
-  return with_depth(variant,
-                    [&](auto depth) { return depth.make(variant, std::move(parameters), capacity, seed); });
+                                            std::uint64_t seed, const Adam& optimizer, Clip clip) {
+  return with_depth(variant, [&](auto depth) {
+    return depth.make(variant, std::move(parameters), capacity, seed, optimizer, clip);
+  });
 }
 
 }  // namespace cxrnet::programs

@@ -27,6 +27,6 @@ const Description& describe(const Variant& variant);
 
 /// The reference's classifier on the default backend, with these parameters and batches of up to `capacity` images.
 std::unique_ptr<Classifier> make_classifier(const Variant& variant, std::vector<float> parameters, int capacity = 32,
-                                            std::uint64_t seed = 0);
+                                            std::uint64_t seed = 0, const Adam& optimizer = {}, Clip clip = {});
 
 }  // namespace cxrnet::programs
