@@ -139,7 +139,7 @@ void require_class_count(const ImageDataset& images, const Description& network)
 
 Evaluation evaluate_images(const Classifier& classifier, const ImageDataset& images, int positive, unsigned threads,
                            std::vector<float>& probabilities) {
-  probabilities = predict_all(classifier, images, threads);
+  probabilities = predict_all(classifier, images, {.threads = threads});
   return evaluate_predictions(detail::labels_of(images), probabilities, images.classes(), positive);
 }
 

@@ -56,7 +56,8 @@ bool same(double a, double b) { return (std::isnan(a) && std::isnan(b)) || (a ==
 bool same(const TrainingState& a, const TrainingState& b) {
   const auto record = [](const EpochRecord& x, const EpochRecord& y) {
     return x.epoch == y.epoch && same(x.loss, y.loss) && same(x.accuracy, y.accuracy) && same(x.val_loss, y.val_loss) &&
-           same(x.val_accuracy, y.val_accuracy) && same(x.seconds, y.seconds) && same(x.learning_rate, y.learning_rate);
+           same(x.val_accuracy, y.val_accuracy) && same(x.val_auc, y.val_auc) &&
+           same(x.seconds, y.seconds) && same(x.learning_rate, y.learning_rate);
   };
   return a.steps == b.steps && a.epoch == b.epoch && a.batches == b.batches && a.samples == b.samples &&
          same(a.sums.loss_sum, b.sums.loss_sum) && same(a.sums.correct, b.sums.correct) &&

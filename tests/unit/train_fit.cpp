@@ -45,15 +45,15 @@ struct Run {
   ClassifierOf<N, Backend, Augmentation> net{initial_parameters<N>(3), 4};
   FitResult result;
 
-  Run(const Images& train, const Images* validation, FitOptions options, FitObserver* observer = nullptr) {
+  Run(const Images& train, const Images* validation, FitOptions options, Callbacks callbacks = {}) {
     options.batch = 4;
-    result = fit(net, *train.set, validation != nullptr ? &*validation->set : nullptr, options, observer);
+    result = fit(net, *train.set, validation != nullptr ? &*validation->set : nullptr, options, std::move(callbacks));
   }
   [[nodiscard]] std::vector<float> parameters() const { return {net.parameters().begin(), net.parameters().end()}; }
   [[nodiscard]] std::vector<double> figures() const {
     std::vector<double> all;
     for (const auto& e : result.history.epochs) {
-      for (const double x : {e.loss, e.accuracy, e.val_loss, e.val_accuracy}) all.push_back(x);
+      for (const double x : {e.loss, e.accuracy, e.val_loss, e.val_accuracy, e.val_auc}) all.push_back(x);
     }
     return all;
   }
@@ -117,19 +117,20 @@ TEST_CASE("Nothing before the cut is nothing to compute once", "[train_fit]") {
   CHECK(once.parameters() != initial_parameters<Whole>(3));
 }
 
-TEST_CASE("The observer sees each step's running means, and the history is what it saw", "[train_fit]") {
-  struct Seen : FitObserver {
-    void epoch_begin(int epoch, int epochs, std::size_t count) override {
-      begun.push_back(epoch);
-      total = epochs;
-      steps = count;
+TEST_CASE("A callback sees each step's running means, and the history is what it saw", "[train_fit]") {
+  struct Seen {
+    void epoch_begin(TrainingRun& run) {
+      begun.push_back(run.epoch());
+      total = run.epochs();
+      steps = run.steps_per_epoch();
     }
-    void batch_end(std::size_t step, std::size_t samples, double loss, double accuracy) override {
-      last = {static_cast<double>(step), static_cast<double>(samples), loss, accuracy};
+    void batch_end(TrainingRun& run) {
+      last = {static_cast<double>(run.step()), static_cast<double>(run.samples()), run.loss(), run.accuracy()};
     }
-    void validation_begin() override { ++validations; }
-    void epoch_end(const EpochRecord& record) override {
+    void validation_begin(TrainingRun&) { ++validations; }
+    void epoch_end(TrainingRun& run, const EpochRecord& record) {
       CHECK(last == std::vector<double>{3, 11, record.loss, record.accuracy});
+      CHECK(run.history().epochs.back().loss == record.loss);
     }
     std::vector<int> begun;
     int total = 0;
@@ -139,7 +140,7 @@ TEST_CASE("The observer sees each step's running means, and the history is what 
   } seen;
   const Images train(11);
   const Images validation(6, 50);
-  const Run<ReferenceAugment> run(train, &validation, {.epochs = 2}, &seen);
+  const Run<ReferenceAugment> run(train, &validation, {.epochs = 2}, {seen});
   CHECK(seen.begun == std::vector{1, 2});
   CHECK(seen.total == 2);
   CHECK(seen.steps == 3);
@@ -147,11 +148,7 @@ TEST_CASE("The observer sees each step's running means, and the history is what 
   CHECK(run.result.history.epochs[1].epoch == 2);
   CHECK(run.result.history.epochs[1].learning_rate == 0.001);
   // Validation is that of the network as it now is.
-  std::vector<int> labels;
-  for (std::size_t i = 0; i < 6; ++i) labels.push_back(validation.set->label(i));
-  std::vector<float> targets(12);
-  one_hot(labels, targets);
-  const StepResult now = run.net.score(predict_all(run.net, *validation.set), targets);
+  const StepResult now = run.net.score(predict_all(run.net, *validation.set), targets_of(*validation.set, 2));
   CHECK(run.result.history.epochs[1].val_loss == now.loss_sum / 6);
   CHECK(run.result.history.epochs[1].val_accuracy == now.correct / 6.0);
 }
@@ -168,21 +165,19 @@ TEST_CASE("Validation features are computed once", "[train_fit]") {
 }
 
 TEST_CASE("A stop is seen after the step, and what was learnt stays", "[train_fit]") {
-  struct Stopper : FitObserver {
-    void batch_end(std::size_t step, std::size_t, double, double) override {
-      if (epoch == 2 && step == 1) stop = true;
+  struct Stopper {
+    void batch_end(TrainingRun& run) {
+      if (run.epoch() == 2 && run.step() == 1) stop = true;
     }
-    void epoch_begin(int now, int, std::size_t) override { epoch = now; }
     std::atomic<bool> stop{false};
-    int epoch = 0;
   };
   const Images train(11);
   Stopper on_images;
-  const Run<ReferenceAugment> run(train, nullptr, {.epochs = 5, .stop = &on_images.stop}, &on_images);
+  const Run<ReferenceAugment> run(train, nullptr, {.epochs = 5, .stop = &on_images.stop}, {on_images});
   CHECK(run.result.stopped);
   CHECK(run.result.history.epochs.size() == 1);
   Stopper on_features;
-  const Run<NoAugment> still(train, nullptr, {.epochs = 5, .stop = &on_features.stop}, &on_features);
+  const Run<NoAugment> still(train, nullptr, {.epochs = 5, .stop = &on_features.stop}, {on_features});
   CHECK(still.result.stopped);
   CHECK(still.result.history.epochs.size() == 1);
   const std::atomic<bool> already{true};
@@ -193,8 +188,8 @@ TEST_CASE("A stop is seen after the step, and what was learnt stays", "[train_fi
 }
 
 TEST_CASE("A stop during validation ends the run, and the epoch keeps its training's figures", "[train_fit]") {
-  struct Stopper : FitObserver {
-    void validation_begin() override { stop = true; }
+  struct Stopper {
+    void validation_begin(TrainingRun&) { stop = true; }
     std::atomic<bool> stop{false};
   };
   const Images train(11);
@@ -207,9 +202,9 @@ TEST_CASE("A stop during validation ends the run, and the epoch keeps its traini
     CHECK(std::isnan(result.history.epochs[0].val_loss));
   };
   Stopper on_images;
-  check(Run<ReferenceAugment>(train, &validation, {.epochs = 5, .stop = &on_images.stop}, &on_images).result);
+  check(Run<ReferenceAugment>(train, &validation, {.epochs = 5, .stop = &on_images.stop}, {on_images}).result);
   Stopper on_features;
-  check(Run<NoAugment>(train, &validation, {.epochs = 5, .stop = &on_features.stop}, &on_features).result);
+  check(Run<NoAugment>(train, &validation, {.epochs = 5, .stop = &on_features.stop}, {on_features}).result);
 }
 
 TEST_CASE("A loss that is not finite names the batch's images", "[train_fit]") {

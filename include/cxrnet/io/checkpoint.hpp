@@ -70,12 +70,13 @@ void each_number(Record& state, Field field) {
 template <class Record, class Field>
   requires std::same_as<std::remove_const_t<Record>, EpochRecord>
 void each_number(Record& record, Field field) {
-  auto& [epoch, loss, accuracy, val_loss, val_accuracy, seconds, learning_rate] = record;
+  auto& [epoch, loss, accuracy, val_loss, val_accuracy, val_auc, seconds, learning_rate] = record;
   field("epoch", epoch);
   field("loss", loss);
   field("accuracy", accuracy);
   field("val_loss", val_loss);
   field("val_accuracy", val_accuracy);
+  field("val_auc", val_auc);
   field("seconds", seconds);
   field("learning_rate", learning_rate);
 }

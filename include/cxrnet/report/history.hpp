@@ -19,11 +19,12 @@ namespace cxrnet {
 namespace detail {
 
 /// The columns under Keras's names, in the order that history.csv has them.
-inline constexpr std::array<std::pair<const char*, double EpochRecord::*>, 6> history_columns{{
+inline constexpr std::array<std::pair<const char*, double EpochRecord::*>, 7> history_columns{{
     {"accuracy", &EpochRecord::accuracy},
     {"loss", &EpochRecord::loss},
     {"val_accuracy", &EpochRecord::val_accuracy},
     {"val_loss", &EpochRecord::val_loss},
+    {"val_auc", &EpochRecord::val_auc},
     {"learning_rate", &EpochRecord::learning_rate},
     {"seconds", &EpochRecord::seconds},
 }};

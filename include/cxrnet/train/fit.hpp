@@ -1,124 +1,112 @@
 #pragma once
+#include <cxrnet/core/error.hpp>
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/data/loader.hpp>
 #include <cxrnet/data/schedule.hpp>
+#include <cxrnet/train/callbacks.hpp>
 #include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/features.hpp>
+#include <cxrnet/train/fit_options.hpp>
 #include <cxrnet/train/history.hpp>
+#include <cxrnet/train/training_state.hpp>
+#include <cxrnet/train/validation.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cxrnet {
 
-/// Whose random numbers order and augment the training images: a counter's, a function of (seed, epoch, sample); or
-/// the ones that Keras's generator draws from numpy with the same seed.
-enum class RandomNumbers { counter, keras };
-
-struct FitOptions {
-  int epochs = 10;
-  std::size_t batch = 32;
-  std::uint64_t seed = 0;
-  RandomNumbers random_numbers = RandomNumbers::counter;
-  unsigned threads = 0;                       ///< that decode and augment; 0: one for each processor
-  const std::atomic<bool>* stop = nullptr;    ///< looked at after each step, and while features are computed
-  Profile* profile = nullptr;                 ///< gets the time of each operation before the cut
-};
-
-/// Sees a training run go by; every function may be left as it is.
-class FitObserver {
- public:
-  virtual ~FitObserver() = default;
-  /// Before the first epoch, where no image ever changes: the features of so many are computed once.
-  virtual void features_begin(std::size_t /*images*/) {}
-  /// Epochs count from 1.
-  virtual void epoch_begin(int /*epoch*/, int /*epochs*/, std::size_t /*steps*/) {}
-  /// After a step: samples seen in the epoch, means over them.
-  virtual void batch_end(std::size_t /*step*/, std::size_t /*samples*/, double /*loss*/, double /*accuracy*/) {}
-  virtual void validation_begin() {}
-  virtual void epoch_end(const EpochRecord& /*record*/) {}
-};
-
-struct FitResult {
-  History history;
-  std::size_t steps = 0;           ///< of training that were made
-  bool stopped = false;            ///< by FitOptions::stop; the last epoch may lack its validation
-  double backbone_seconds = 0;     ///< spent in the layers before the cut
-  double waiting_seconds = 0;      ///< spent waiting for images
-  double step_seconds = 0;         ///< spent in the layers behind the cut: forward, backward, optimiser
-};
-
-/// The features of every image of a data set in its own order, without augmentation; the same each time. Once `stop`
-/// is true it ends, and the rest are zero.
-inline std::vector<float> features_of(const Classifier& net, const ImageDataset& images, unsigned threads = 0,
-                                      Profile* profile = nullptr, const std::atomic<bool>* stop = nullptr) {
-  const std::size_t width = net.description().features.size();
-  std::vector<float> features(images.size() * width);
-  Loader loader(images, Schedule::sequential(), net.prepare(),
-                {.batch = static_cast<std::size_t>(net.capacity()), .threads = threads, .epochs = 1});
-  while (const Batch* batch = loader.next()) {
-    if (stop != nullptr && *stop) break;
-    net.features(batch->images, std::span(features).subspan(batch->first * width, batch->size() * width), profile);
-  }
-  return features;
-}
-
-/// Class probabilities of every image of a data set in its own order, n x classes.
-inline std::vector<float> predict_all(const Classifier& net, const ImageDataset& images, unsigned threads = 0) {
-  std::vector<float> probabilities(images.size() * net.description().output.size());
-  net.predict(features_of(net, images, threads), probabilities);
-  return probabilities;
-}
-
 namespace detail {
-
-/// The targets of a data set, n x outputs.
-inline std::vector<float> targets_of(const ImageDataset& images, std::size_t outputs) {
-  std::vector<int> labels(images.size());
-  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = images.label(i);
-  std::vector<float> targets(labels.size() * outputs);
-  one_hot(labels, targets);
-  return targets;
-}
 
 /// The training run of `fit`.
 class Fitting {
  public:
   Fitting(Classifier& net, const ImageDataset& train, const ImageDataset* validation, const FitOptions& options,
-          FitObserver& observer)
-      : net_(net), train_(train), validation_(validation), options_(options), observer_(observer) {
-    if (options.epochs < 1 || options.batch < 1 || options.batch > static_cast<std::size_t>(net.capacity())) {
-      throw ArgumentError("Training needs at least 1 epoch and batches of 1 to " + std::to_string(net.capacity()) +
-                          " images.");
-    }
+          Callbacks& callbacks)
+      : net_(net),
+        train_(train),
+        options_(options),
+        callbacks_(callbacks),
+        schedule_(schedule()),
+        run_(net, plan(validation), [&callbacks] { return callbacks.states(); }) {
     check(train);
-    if (validation != nullptr) check(*validation);
-    width_ = net.description().features.size();
+    if (validation != nullptr) {
+      check(*validation);
+      validation_.emplace(net, *validation, options.feature_memory, feature_options());
+    }
+    const std::size_t width = net.description().features.size();
     // Images that no transform changes, before layers that do not train: their features are computed once.
-    features_once_ = net.static_images() && net.description().cut > 0;
+    keeps_features_ = net.static_images() && net.description().cut > 0 &&
+                      train.size() <= options.feature_memory / sizeof(float) / width;
+    if (options.resume != nullptr) resume(*options.resume);
   }
 
   FitResult run() {
-    const ImageSize size = train_.image_size();
-    const Schedule schedule = options_.random_numbers == RandomNumbers::keras
-                                  ? Schedule::keras(options_.seed, net_.draws(), size)
-                                  : Schedule::counter(options_.seed, net_.draws(), size);
-    if (features_once_) {
-      run_on_features(schedule);
-    } else {
-      run_on_images(schedule);
+    hook([&](Callback& c) { c.train_begin(run_); });
+    std::vector<float> all;
+    if (keeps_features_ && more()) {
+      hook([&](Callback& c) { c.features_begin(run_, train_.size()); });
+      const auto start = Clock::now();
+      all = features_of(net_, train_, feature_options());
+      result_.backbone_seconds += seconds(start, Clock::now());
     }
+    if (keeps_features_) {
+      run_epochs([&, plan = std::vector<ScheduledSample>(), features = std::vector<float>()]() mutable {
+        return next_features(all, plan, features);
+      });
+    } else {
+      run_epochs([&, loader = std::optional<Loader>(), features = std::vector<float>()]() mutable {
+        return next_images(loader, features);
+      });
+    }
+    hook([&](Callback& c) { c.train_end(run_); });
+    auto& epochs = result_.history.epochs;  // has the last, where its validation was cut short
+    epochs.insert(epochs.begin(), run_.history().epochs.begin(), run_.history().epochs.end());
+    result_.stop_reason = run_.stop_reason();
+    if (validation_) result_.backbone_seconds += validation_->seconds();
     return std::move(result_);
   }
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  [[nodiscard]] FeatureOptions feature_options() const { return {options_.threads, options_.profile, options_.stop}; }
+
+  [[nodiscard]] Schedule schedule() const {
+    const ImageSize size = train_.image_size();
+    if (options_.sampling == Sampling::natural) {
+      return options_.random_numbers == RandomNumbers::keras ? Schedule::keras(options_.seed, net_.draws(), size)
+                                                             : Schedule::counter(options_.seed, net_.draws(), size);
+    }
+    if (options_.random_numbers == RandomNumbers::keras) {
+      throw ArgumentError("Keras's generator has no balanced sampling: use the counter's random numbers.");
+    }
+    return Schedule::balanced(options_.seed, net_.draws(), size, labels_of(train_));
+  }
+
+  [[nodiscard]] TrainingRun::Plan plan(const ImageDataset* validation) const {
+    if (options_.epochs < 1 || options_.batch < 1 || options_.batch > static_cast<std::size_t>(net_.capacity())) {
+      throw ArgumentError("Training needs at least 1 epoch and batches of 1 to " + std::to_string(net_.capacity()) +
+                          " images.");
+    }
+    const auto& weights = options_.class_weights;
+    const auto usable = [](float weight) { return std::isfinite(weight) && weight >= 0; };
+    if (!weights.empty() && (weights.size() != train_.classes().size() || train_.labelling() != Labelling::one ||
+                             !std::ranges::all_of(weights, usable))) {
+      throw ArgumentError("Class weights are one for each of the " + std::to_string(train_.classes().size()) +
+                          " classes, none below 0, and need images of one class each.");
+    }
+    const std::size_t samples = schedule_.epoch_size(train_.size());
+    return {options_.epochs, (samples + options_.batch - 1) / options_.batch, validation != nullptr};
+  }
 
   /// ArgumentError where the network takes other images, or has fewer classes.
   void check(const ImageDataset& images) const {
@@ -130,117 +118,152 @@ class Fitting {
                           ", the data set '" + images.root().string() + "' gives " + std::to_string(size.height) +
                           " x " + std::to_string(size.width) + " x 3: set DatasetOptions::size.");
     }
-    if (images.classes().size() > network.output.size()) {
-      throw ArgumentError("The data set '" + images.root().string() + "' has " +
-                          std::to_string(images.classes().size()) + " classes, the network " +
-                          std::to_string(network.output.size()) + ".");
+    std::vector<float> row(network.output.size());
+    images.target(0, row);
+  }
+
+  void resume(const TrainingState& state) {
+    const std::size_t samples = std::min(state.batches * options_.batch, schedule_.epoch_size(train_.size()));
+    if (state.epoch < 0 || state.batches > run_.steps_per_epoch() || state.samples != samples ||
+        state.history.epochs.size() != static_cast<std::size_t>(state.epoch)) {
+      throw ArgumentError("The run to resume has seen " + std::to_string(state.samples) + " images in " +
+                          std::to_string(state.batches) + " batches of its epoch, which no run on these " +
+                          std::to_string(train_.size()) + " images in batches of " + std::to_string(options_.batch) +
+                          " has: resume with the data and the batch that it began with.");
     }
-  }
-
-  void run_on_images(const Schedule& schedule) {
-    Loader loader(train_, schedule, net_.prepare_augmented(),
-                  {.batch = options_.batch, .threads = options_.threads, .epochs = static_cast<std::uint32_t>(options_.epochs)});
-    std::vector<float> features(options_.batch * width_);
-    for (int epoch = 1; epoch <= options_.epochs && !result_.stopped; ++epoch) {
-      begin(epoch, loader.batches_per_epoch());
-      while (true) {
-        const auto asked = Clock::now();
-        const Batch* batch = loader.next();
-        const auto got = Clock::now();
-        result_.waiting_seconds += seconds(asked, got);
-        if (batch == nullptr) break;
-        const auto here = std::span(features).first(batch->size() * width_);
-        net_.features(batch->images, here, options_.profile);
-        result_.backbone_seconds += seconds(got, Clock::now());
-        step(here, batch->labels, batch->indices);
-        if (result_.stopped) return;
-      }
-      end(epoch);
+    if (state.epoch + (state.batches > 0 ? 1 : 0) > options_.epochs) {
+      throw ArgumentError("The run to resume has made " + std::to_string(state.epoch) + " epochs and " +
+                          std::to_string(state.batches) + " steps, more than the " + std::to_string(options_.epochs) +
+                          " epochs asked for.");
     }
+    std::vector<float> parameters(net_.parameters().begin(), net_.parameters().end());
+    put_changing_parameters(net_.description(), state.parameters, parameters);
+    net_.restore(parameters, state.optimizer_state, state.steps);
+    net_.set_learning_rate(state.learning_rate);
+    callbacks_.restore(state.callbacks);
+    run_.completed_ = run_.epoch_ = state.epoch;
+    run_.step_ = state.batches;
+    run_.samples_ = state.samples;
+    run_.sums_ = state.sums;
+    run_.history_ = state.history;
   }
 
-  void run_on_features(const Schedule& schedule) {
-    observer_.features_begin(train_.size());
-    const auto start = Clock::now();
-    const std::vector<float> all = features_of(net_, train_, options_.threads, options_.profile, options_.stop);
-    result_.backbone_seconds += seconds(start, Clock::now());
-    std::vector<ScheduledSample> plan;
-    std::vector<float> features;
-    std::vector<int> labels;
-    std::vector<std::uint32_t> indices;
-    for (int epoch = 1; epoch <= options_.epochs && !result_.stopped; ++epoch) {
-      schedule.plan(static_cast<std::uint32_t>(epoch - 1), train_.size(), options_.batch, plan);
-      begin(epoch, (plan.size() + options_.batch - 1) / options_.batch);
-      for (std::size_t first = 0; first < plan.size(); first += options_.batch) {
-        features.clear();
-        labels.clear();
-        indices.clear();
-        for (std::size_t i = first; i < std::min(first + options_.batch, plan.size()); ++i) {
-          const float* row = all.data() + plan[i].index * width_;
-          features.insert(features.end(), row, row + width_);
-          labels.push_back(train_.label(plan[i].index));
-          indices.push_back(plan[i].index);
-        }
-        step(features, labels, indices);
-        if (result_.stopped) return;
-      }
-      end(epoch);
+  struct Step {
+    std::span<const float> features;
+    std::span<const std::uint32_t> indices;
+  };
+
+  /// Computed anew; the loader is made at the first step.
+  Step next_images(std::optional<Loader>& loader, std::vector<float>& features) {
+    if (!loader) {
+      loader.emplace(train_, schedule_, net_.prepare_augmented(),
+                     LoaderOptions{.batch = options_.batch,
+                                   .threads = options_.threads,
+                                   .first_epoch = static_cast<std::uint32_t>(run_.completed_),
+                                   .first_batch = run_.step_,
+                                   .epochs = static_cast<std::uint32_t>(options_.epochs - run_.completed_)});
     }
+    const auto asked = Clock::now();
+    const Batch* batch = loader->next();
+    if (batch == nullptr) batch = loader->next();  // the end of the epoch before
+    const auto got = Clock::now();
+    result_.waiting_seconds += seconds(asked, got);
+    const Step step{features_of_batch(net_, batch->images, features, options_.profile), batch->indices};
+    result_.backbone_seconds += seconds(got, Clock::now());
+    return step;
   }
 
-  void begin(int epoch, std::size_t steps) {
-    epoch_start_ = Clock::now();
-    sums_ = {};
-    samples_ = 0;
-    step_ = 0;
-    observer_.epoch_begin(epoch, options_.epochs, steps);
+  /// Out of all the images' features; `plan` is the epoch's.
+  Step next_features(std::span<const float> all, std::vector<ScheduledSample>& plan, std::vector<float>& features) {
+    if (run_.step_ == 0 || plan.empty()) {
+      schedule_.plan(static_cast<std::uint32_t>(run_.completed_), train_.size(), options_.batch, plan);
+    }
+    const std::size_t width = net_.description().features.size();
+    features.clear();
+    indices_.clear();
+    const std::size_t first = run_.step_ * options_.batch;
+    for (std::size_t i = first; i < std::min(first + options_.batch, plan.size()); ++i) {
+      const auto row = all.subspan(plan[i].index * width, width);
+      features.insert(features.end(), row.begin(), row.end());
+      indices_.push_back(plan[i].index);
+    }
+    return {features, indices_};
   }
 
-  void step(std::span<const float> features, std::span<const int> labels, std::span<const std::uint32_t> indices) {
+  /// Whether there is anything to do; not where it was asked to stop.
+  bool more() {
     if (options_.stop != nullptr && *options_.stop) {
+      run_.stop("it was asked to stop");
       result_.stopped = true;
+    }
+    return !run_.stopping() && run_.completed_ < options_.epochs;
+  }
+
+  template <class Next>
+  void run_epochs(Next next) {
+    while (more()) {
+      epoch_start_ = Clock::now();
+      run_.epoch_ = run_.completed_ + 1;
+      hook([&](Callback& c) { c.epoch_begin(run_); });
+      while (run_.step_ < run_.steps_per_epoch() && more()) step(next());
+      if (run_.step_ < run_.steps_per_epoch()) return;
+      end_epoch();
+    }
+  }
+
+  void step(const Step& batch) {
+    const std::size_t outputs = net_.description().output.size();
+    targets_.resize(batch.indices.size() * outputs);
+    weights_.clear();
+    for (std::size_t i = 0; i < batch.indices.size(); ++i) {
+      train_.target(batch.indices[i], std::span(targets_).subspan(i * outputs, outputs));
+      if (options_.class_weights.empty()) continue;
+      weights_.push_back(options_.class_weights[static_cast<std::size_t>(train_.label(batch.indices[i]))]);
+    }
+    hook([&](Callback& c) { c.batch_begin(run_); });
+    const auto start = Clock::now();
+    const StepResult now = net_.step(batch.features, targets_, weights_);
+    result_.step_seconds += seconds(start, Clock::now());
+    if (!std::isfinite(now.loss_sum)) fail(batch.indices);
+    ++result_.steps;
+    ++run_.step_;
+    run_.sums_.loss_sum += now.loss_sum;
+    run_.sums_.correct += now.correct;
+    run_.samples_ += batch.indices.size();
+    hook([&](Callback& c) { c.batch_end(run_); });
+    resumable();
+  }
+
+  void end_epoch() {
+    EpochRecord record{.epoch = run_.epoch_, .loss = run_.loss(), .accuracy = run_.accuracy()};
+    record.learning_rate = net_.learning_rate();
+    if (validation_) hook([&](Callback& c) { c.validation_begin(run_); });
+    const bool whole = !validation_ || validation_->measure(record);
+    record.seconds = seconds(epoch_start_, Clock::now());
+    if (!whole) {  // resumed, it is validated
+      result_.history.epochs.push_back(record);
+      resumable();
       return;
     }
-    const auto start = Clock::now();
-    targets_.resize(labels.size() * net_.description().output.size());
-    one_hot(labels, targets_);
-    const StepResult now = net_.step(features, targets_);
-    result_.step_seconds += seconds(start, Clock::now());
-    if (!std::isfinite(now.loss_sum)) fail(indices);
-    ++result_.steps;
-    sums_.loss_sum += now.loss_sum;
-    sums_.correct += now.correct;
-    samples_ += labels.size();
-    const auto n = static_cast<double>(samples_);
-    observer_.batch_end(++step_, samples_, sums_.loss_sum / n, sums_.correct / n);
+    run_.history_.epochs.push_back(record);
+    hook([&](Callback& c) { c.epoch_end(run_, record); });
+    ++run_.completed_;
+    run_.step_ = 0;
+    run_.samples_ = 0;
+    run_.sums_ = {};
+    resumable();
   }
 
-  void end(int epoch) {
-    const auto n = static_cast<double>(samples_);
-    EpochRecord record{.epoch = epoch, .loss = sums_.loss_sum / n, .accuracy = sums_.correct / n};
-    record.learning_rate = net_.learning_rate();
-    if (validation_ != nullptr) validate(record);
-    record.seconds = seconds(epoch_start_, Clock::now());
-    result_.history.epochs.push_back(record);
-    observer_.epoch_end(record);
+  void resumable() {
+    static_cast<void>(more());  // so that callbacks know of a stop
+    run_.resumable_ = true;
+    hook([&](Callback& c) { c.resumable(run_); });
+    run_.resumable_ = false;
   }
 
-  void validate(EpochRecord& record) {
-    observer_.validation_begin();
-    const auto start = Clock::now();
-    // What is before the cut does not train, so that these never change.
-    if (validation_features_.empty()) {
-      validation_features_ = features_of(net_, *validation_, options_.threads, options_.profile, options_.stop);
-      validation_targets_ = targets_of(*validation_, net_.description().output.size());
-      result_.stopped = options_.stop != nullptr && *options_.stop;
-    }
-    result_.backbone_seconds += seconds(start, Clock::now());
-    if (result_.stopped) return;
-    std::vector<float> probabilities(validation_targets_.size());
-    net_.predict(validation_features_, probabilities);
-    const StepResult result = net_.score(probabilities, validation_targets_);
-    record.val_loss = result.loss_sum / static_cast<double>(validation_->size());
-    record.val_accuracy = result.correct / static_cast<double>(validation_->size());
+  template <class Call>
+  void hook(const Call& call) {
+    callbacks_.for_each(call);
   }
 
   [[noreturn]] void fail(std::span<const std::uint32_t> indices) const {
@@ -256,29 +279,27 @@ class Fitting {
 
   Classifier& net_;
   const ImageDataset& train_;
-  const ImageDataset* validation_;
   const FitOptions& options_;
-  FitObserver& observer_;
-  std::size_t width_ = 0;
-  bool features_once_ = false;
+  Callbacks& callbacks_;
+  Schedule schedule_;
+  TrainingRun run_;
+  std::optional<Validation> validation_;
+  bool keeps_features_ = false;
   FitResult result_;
   Clock::time_point epoch_start_;
-  StepResult sums_;
-  std::size_t samples_ = 0;
-  std::size_t step_ = 0;
-  std::vector<float> validation_features_;
-  std::vector<float> validation_targets_;
-  std::vector<float> targets_;  // of a batch
+  std::vector<std::uint32_t> indices_;  // of a batch, as the two below
+  std::vector<float> targets_;
+  std::vector<float> weights_;
 };
 
 }  // namespace detail
 
-/// Trains `net` on class folders as Keras's `fit` does: shuffled and augmented batches, validation (may be null) after
-/// each epoch. Throws what reading the images throws, and TrainingError where the loss is not finite.
+/// Trains `net` on labelled images as Keras's `fit` does: shuffled and augmented batches, validation (may be null) after
+/// each epoch. Throws what reading the images or a callback throws, ArgumentError where data, network and options do not
+/// go together, and TrainingError where the loss is not finite.
 inline FitResult fit(Classifier& net, const ImageDataset& train, const ImageDataset* validation,
-                     const FitOptions& options = {}, FitObserver* observer = nullptr) {
-  FitObserver silent;
-  return detail::Fitting(net, train, validation, options, observer != nullptr ? *observer : silent).run();
+                     const FitOptions& options = {}, Callbacks callbacks = {}) {
+  return detail::Fitting(net, train, validation, options, callbacks).run();
 }
 
 }  // namespace cxrnet

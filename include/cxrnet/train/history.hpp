@@ -11,6 +11,8 @@ struct EpochRecord {
   double accuracy = std::numeric_limits<double>::quiet_NaN();  ///< Mean over the epoch's samples, in [0, 1].
   double val_loss = std::numeric_limits<double>::quiet_NaN();
   double val_accuracy = std::numeric_limits<double>::quiet_NaN();
+  /// Area under the ROC curve on the validation set: see `mean_roc_auc`.
+  double val_auc = std::numeric_limits<double>::quiet_NaN();
   double seconds = std::numeric_limits<double>::quiet_NaN();  ///< Training and validation together.
   double learning_rate = std::numeric_limits<double>::quiet_NaN();
 };

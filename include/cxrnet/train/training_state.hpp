@@ -5,11 +5,14 @@
 #include <cxrnet/train/loss.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cxrnet {
@@ -22,8 +25,28 @@ struct CallbackState {
   bool operator==(const CallbackState&) const = default;
 };
 
-/// Everything a training run continues from, to the same bits: with the network's type, the data and the options it is
-/// the run so far. A point between two steps, after every callback has seen the one before.
+/// A number of a callback's state. ArgumentError where it has none of that name.
+[[nodiscard]] inline double number_of(const CallbackState& state, std::string_view callback, const std::string& name) {
+  const auto found = state.numbers.find(name);
+  if (found == state.numbers.end()) {
+    throw ArgumentError("The state of the callback '" + std::string(callback) + "' lacks '" + name +
+                        "': was it kept by another version?");
+  }
+  return found->second;
+}
+/// The same where it counts something.
+[[nodiscard]] inline int count_of(const CallbackState& state, std::string_view callback, const std::string& name) {
+  const double value = number_of(state, callback, name);
+  if (!(value >= 0 && value <= std::numeric_limits<int>::max()) || value != std::floor(value)) {
+    throw ArgumentError("The state of the callback '" + std::string(callback) + "' has a '" + name +
+                        "' that is no count.");
+  }
+  return static_cast<int>(value);
+}
+
+/// Everything a training run continues from, to the same bits, given the same network, seeds, data, options and callbacks
+/// (a group's rate, Classifier::set_group_rate, is an option). A point between two steps, when every callback has seen the
+/// one before.
 struct TrainingState {
   std::uint64_t steps = 0;             ///< that the optimiser has made
   int epoch = 0;                       ///< epochs completed, validation included

@@ -1,0 +1,88 @@
+#pragma once
+#include <cxrnet/data/dataset.hpp>
+#include <cxrnet/data/loader.hpp>
+#include <cxrnet/data/schedule.hpp>
+#include <cxrnet/train/classifier.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace cxrnet {
+
+struct FeatureOptions {
+  unsigned threads = 0;                     ///< that decode; 0: one for each processor
+  Profile* profile = nullptr;               ///< gets the time of each operation before the cut
+  const std::atomic<bool>* stop = nullptr;  ///< once true, no further batch is begun
+};
+
+/// What the layers before the cut give for prepared images: the images themselves where there are none such, else
+/// `features`, filled.
+[[nodiscard]] inline std::span<const float> features_of_batch(const Classifier& net, std::span<const float> prepared,
+                                                              std::vector<float>& features, Profile* profile) {
+  const Description& network = net.description();
+  if (network.cut == 0) return prepared;
+  features.resize(prepared.size() / network.input.size() * network.features.size());
+  net.features(prepared, features, profile);
+  return features;
+}
+
+/// `visit(first, features)` for batch after batch of a data set in its own order, without augmentation: the same each
+/// time. False where `options.stop` ended it.
+template <class Visit>
+bool for_each_features(const Classifier& net, const ImageDataset& images, const FeatureOptions& options,
+                       const Visit& visit) {
+  Loader loader(images, Schedule::sequential(), net.prepare(),
+                {.batch = static_cast<std::size_t>(net.capacity()), .threads = options.threads, .epochs = 1});
+  std::vector<float> features;
+  while (const Batch* batch = loader.next()) {
+    if (options.stop != nullptr && *options.stop) return false;
+    visit(batch->first, features_of_batch(net, batch->images, features, options.profile));
+  }
+  return true;
+}
+
+/// The features of every image of a data set. Once `options.stop` is true it ends, and the rest are zero.
+inline std::vector<float> features_of(const Classifier& net, const ImageDataset& images,
+                                      const FeatureOptions& options = {}) {
+  const std::size_t width = net.description().features.size();
+  std::vector<float> all(images.size() * width);
+  for_each_features(net, images, options, [&](std::size_t first, std::span<const float> features) {
+    std::copy(features.begin(), features.end(), all.begin() + static_cast<std::ptrdiff_t>(first * width));
+  });
+  return all;
+}
+
+/// Probabilities of every image of a data set, n x outputs. Once `options.stop` is true it ends, and the rest are zero.
+inline std::vector<float> predict_all(const Classifier& net, const ImageDataset& images,
+                                      const FeatureOptions& options = {}) {
+  const std::size_t outputs = net.description().output.size();
+  const std::size_t width = net.description().features.size();
+  std::vector<float> probabilities(images.size() * outputs);
+  for_each_features(net, images, options, [&](std::size_t first, std::span<const float> features) {
+    net.predict(features, std::span(probabilities).subspan(first * outputs, features.size() / width * outputs));
+  });
+  return probabilities;
+}
+
+namespace detail {
+
+/// The labels of a data set of one class each.
+inline std::vector<int> labels_of(const ImageDataset& images) {
+  std::vector<int> labels(images.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = images.label(i);
+  return labels;
+}
+
+}  // namespace detail
+
+/// The targets of every image of a data set, n x outputs.
+inline std::vector<float> targets_of(const ImageDataset& images, std::size_t outputs) {
+  std::vector<float> targets(images.size() * outputs);
+  for (std::size_t i = 0; i < images.size(); ++i) images.target(i, std::span(targets).subspan(i * outputs, outputs));
+  return targets;
+}
+
+}  // namespace cxrnet

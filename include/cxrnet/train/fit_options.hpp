@@ -1,0 +1,61 @@
+#pragma once
+#include <cxrnet/core/error.hpp>
+#include <cxrnet/core/model.hpp>
+#include <cxrnet/data/dataset.hpp>
+#include <cxrnet/train/history.hpp>
+#include <cxrnet/train/training_state.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cxrnet {
+
+/// Whose random numbers order and augment the training images: a counter's, a function of (seed, epoch, sample); or
+/// the ones that Keras's generator draws from numpy with the same seed.
+enum class RandomNumbers { counter, keras };
+
+/// How often an epoch takes each training image: once, or so that every class comes as often (Schedule::balanced).
+enum class Sampling { natural, balanced };
+
+struct FitOptions {
+  int epochs = 10;
+  std::size_t batch = 32;
+  std::uint64_t seed = 0;
+  RandomNumbers random_numbers = RandomNumbers::counter;
+  Sampling sampling = Sampling::natural;
+  std::vector<float> class_weights{};         ///< of each sample's loss in training, by its class; empty: 1
+  /// Bytes of features to keep, of each data set; more are computed anew each epoch.
+  std::size_t feature_memory = std::size_t{1} << 30;
+  const TrainingState* resume = nullptr;      ///< goes on from there, to the same bits as if it had never stopped
+  unsigned threads = 0;                       ///< that decode and augment; 0: one for each processor
+  const std::atomic<bool>* stop = nullptr;    ///< looked at after each step, and while features are computed
+  Profile* profile = nullptr;                 ///< gets the time of each operation before the cut
+};
+
+struct FitResult {
+  History history;                 ///< from epoch 1, what was resumed included
+  std::size_t steps = 0;           ///< of training that were made
+  bool stopped = false;            ///< by FitOptions::stop; the last epoch may lack its validation
+  std::string stop_reason;         ///< why training ended early; empty where it did not
+  double backbone_seconds = 0;     ///< spent in the layers before the cut
+  double waiting_seconds = 0;      ///< spent waiting for images
+  double step_seconds = 0;         ///< spent in the layers behind the cut: forward, backward, optimiser
+};
+
+/// Weights by class that make every class count as much: images / (classes * images of the class), scikit-learn's
+/// class_weight="balanced". ArgumentError where images have several labels.
+[[nodiscard]] inline std::vector<float> balanced_class_weights(const ImageDataset& images) {
+  if (images.labelling() != Labelling::one) throw ArgumentError("Class weights need images of one class each.");
+  std::vector<double> counts(images.classes().size());
+  for (std::size_t i = 0; i < images.size(); ++i) ++counts[static_cast<std::size_t>(images.label(i))];
+  std::vector<float> weights;
+  for (const double count : counts) {
+    weights.push_back(static_cast<float>(static_cast<double>(images.size()) / (static_cast<double>(counts.size()) * count)));
+  }
+  return weights;
+}
+
+}  // namespace cxrnet
