@@ -27,3 +27,11 @@ if(NOT TARGET cxrnet_hdf5)
   set_target_properties(cxrnet_hdf5 PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${CXRNET_HDF5_INCLUDE}" INTERFACE_LINK_LIBRARIES "${CXRNET_HDF5_LIBRARY}")
 endif()
+# Not find_package(libzip): Debian's refers to programs of packages that libzip-dev does not bring.
+if(NOT TARGET cxrnet_zip)
+  find_path(CXRNET_ZIP_INCLUDE zip.h REQUIRED)
+  find_library(CXRNET_ZIP_LIBRARY zip REQUIRED)
+  add_library(cxrnet_zip INTERFACE IMPORTED GLOBAL)
+  set_target_properties(cxrnet_zip PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${CXRNET_ZIP_INCLUDE}" INTERFACE_LINK_LIBRARIES "${CXRNET_ZIP_LIBRARY}")
+endif()

@@ -24,9 +24,8 @@ def tensors_of(model):
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             found.update(tensors_of(layer))
-        elif layer.get_weights():
-            kernel, bias = layer.get_weights()
-            found.update({f"{layer.name}.kernel": kernel, f"{layer.name}.bias": bias})
+        else:
+            found.update({f"{layer.name}.{weight.name}": np.asarray(weight) for weight in layer.weights})
     return found
 
 
@@ -36,7 +35,7 @@ def randomise(model):
 
 
 def save(out, name, model):
-    for suffix, write in ((".h5", model.save), (".weights.h5", model.save_weights)):
+    for suffix, write in ((".h5", model.save), (".weights.h5", model.save_weights), (".keras", model.save)):
         write(out / (name + suffix))
         safetensors_file.write(out / (name + suffix + ".safetensors"), tensors_of(model))
 
@@ -77,6 +76,14 @@ def make_small(out):
     model = keras.Sequential([keras.Input((3,))] + [layers.Dense(3) for _ in range(12)])  # dense_10 sorts before dense_2
     randomise(model)
     save(out, "deep", model)
+
+    image = keras.Input((6, 6, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same", use_bias=False)(image))
+    y = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(layers.Activation("relu")(x)))
+    x = layers.GlobalAveragePooling2D()(layers.Add()([x, y]))
+    model = keras.Model(image, layers.Dense(2, activation="sigmoid")(x))
+    randomise(model)
+    save(out, "residual", model)
 
     half = keras.Sequential([keras.Input((3,)), layers.Dense(2, dtype=keras.DTypePolicy("float16"))])
     randomise(half)

@@ -1,3 +1,4 @@
+#include <cxrnet/io/keras_archive.hpp>
 #include <cxrnet/io/keras_h5_writer.hpp>
 #include <cxrnet/io/model_file.hpp>
 
@@ -17,7 +18,8 @@ TEST_CASE("weights are read by what the file holds, not by its name", "[io]") {
   keras.layers[1].class_name = "Dense", keras.layers[1].name = "dense", keras.layers[1].units = 2;
   cxrnet::write_safetensors(temp.path() / "a.h5", model);
   cxrnet::write_keras_h5(temp.path() / "b.safetensors", keras, model);
-  for (const char* name : {"a.h5", "b.safetensors"}) {
+  cxrnet::write_keras(temp.path() / "c.bin", keras, model);
+  for (const char* name : {"a.h5", "b.safetensors", "c.bin"}) {
     const cxrnet::NamedTensors back = cxrnet::read_weights(temp.path() / name);
     REQUIRE(back.tensors.size() == 2);
     CHECK(back.tensors[1].name == "dense.bias");
@@ -27,7 +29,8 @@ TEST_CASE("weights are read by what the file holds, not by its name", "[io]") {
   model.tensors[0].values[1] = std::numeric_limits<float>::quiet_NaN();
   cxrnet::write_safetensors(temp.path() / "a", model);
   cxrnet::write_keras_h5(temp.path() / "b", keras, model);
-  for (const char* name : {"a", "b"}) {
+  cxrnet::write_keras(temp.path() / "c", keras, model);
+  for (const char* name : {"a", "b", "c"}) {
     CHECK(has(message_of<cxrnet::FormatError>([&] { (void)cxrnet::read_weights(temp.path() / name); }),
               "not finite (NaN or infinity) in tensor dense.kernel"));
   }
@@ -41,11 +44,10 @@ TEST_CASE("other files are refused with a hint", "[io]") {
   };
   const std::string file = "'" + (temp.path() / "f").string() + "' ";
   CHECK(read("") == file + "is empty; fetch or save it again");
-  CHECK(read("hello, this is text") == file + "is neither a safetensors nor an HDF5 file; give one of these");
-  CHECK(read("PK\3\4 and so on") ==
-        file + "is a zip archive, perhaps a .keras file; save the model with model.save('model.h5') instead");
+  CHECK(read("hello, this is text") == file + "is no safetensors, .keras or HDF5 file; give one of these");
+  CHECK(has(read("PK\3\4 and so on"), file + "is not a sound model file: it is no whole zip archive"));
   CHECK(has(read("\x89HDF\r\n\x1A\n"), "HDF5 cannot open it"));
-  CHECK(has(read("x"), "neither"));
+  CHECK(has(read("x"), "is no safetensors"));
   CHECK_THROWS_AS(cxrnet::read_weights(temp.path()), cxrnet::FileError);
   CHECK_THROWS_AS(cxrnet::read_weights(temp.path() / "none"), cxrnet::FileError);
 }

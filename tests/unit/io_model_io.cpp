@@ -3,8 +3,10 @@
 #include <cxrnet/data/image_tensor.hpp>
 #include <cxrnet/io/load.hpp>
 #include <cxrnet/io/model_io.hpp>
+#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/dropout.hpp>
 #include <cxrnet/layers/flatten.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/layers/input.hpp>
@@ -19,6 +21,7 @@
 
 #include "catch.hpp"
 #include "message.hpp"
+#include "network.hpp"
 #include "npy.hpp"
 #include "shared.hpp"
 #include "temp_folder.hpp"
@@ -42,7 +45,7 @@ std::vector<float> parameters_of(const std::filesystem::path& file) {
 TEST_CASE("What save_model writes, load_as reads, and refuses for another preprocessing", "[io]") {
   const TempFolder temp;
   const auto parameters = initial_parameters<Net<ImageNetCaffe>>(4);
-  for (const char* name : {"model.safetensors", "model.h5"}) {
+  for (const char* name : {"model.safetensors", "model.h5", "model.keras"}) {
     const auto file = temp.path() / name;
     save_model(file, description_of<Net<ImageNetCaffe>>, parameters);
     CHECK(parameters_of<ImageNetCaffe>(file) == parameters);
@@ -65,18 +68,44 @@ TEST_CASE("A file without metadata means the reference's rescale", "[io]") {
   CHECK(has(message_of<FormatError>([&] { (void)parameters_of<Rescale<1, 127>>(file); }), "'rescale 1/127'"));
 }
 
+TEST_CASE("Branches, batch normalisations and sigmoids go through every format", "[io]") {
+  using Branched = Seq<Input<6, 6, 3>, Conv2D<4, 3, Same>, BatchNorm<0.9, 1e-4>,
+                       Residual<Shortcut<Conv2D<5, 1>>, Conv2D<5, 3, Same, Relu>, Residual<BatchNorm<>, Sigmoid>>, Dropout<0.5>,
+                       Flatten, Dense<2, Sigmoid>>;
+  const TempFolder temp;
+  auto parameters = initial_parameters<Branched>(4);
+  for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i] += 0.001F * static_cast<float>(i % 97);
+  for (const char* name : {"model.safetensors", "model.h5", "model.keras"}) {
+    const auto file = temp.path() / name;
+    save_model(file, description_of<Branched>, parameters);
+    const auto net = load_as<Branched, Reference<float>>(file);
+    CHECK(std::equal(parameters.begin(), parameters.end(), net->parameters().begin(), net->parameters().end()));
+  }
+  const KerasModel model = keras_model_of(description_of<Branched>);
+  REQUIRE(model.layers.size() == 12);  // "fork" and "branch" are none
+  CHECK(model.layers[3].inputs == std::vector<std::string>{"batch_normalization"});
+  CHECK(model.layers[4].inputs == std::vector<std::string>{"batch_normalization"});
+  CHECK(model.layers[7].inputs.size() == 2);
+  CHECK(model.layers[2].momentum == Approx(0.9));
+  CHECK(model.layers[2].epsilon == Approx(1e-4));
+  REQUIRE(model.training);
+  CHECK(model.training->loss == "binary_crossentropy");
+}
+
 TEST_CASE("What cannot be saved leaves no file", "[io]") {
   const TempFolder temp;
   const auto parameters = initial_parameters<Net<AsGiven>>(4);
-  CHECK(has(message_of<ArgumentError>([&] {
-              save_model(temp.path() / "model.keras", description_of<Net<AsGiven>>, parameters);
-            }),
-            "model.keras"));
-  using Branched = Seq<Input<4, 4, 2>, Residual<Conv2D<2, 3, Same>>, Flatten, Dense<2, Softmax>>;
-  const auto said = message_of<FormatError>([&] {
-    save_model(temp.path() / "model.h5", description_of<Branched>, initial_parameters<Branched>(0));
+  const auto said = message_of<ArgumentError>([&] {
+    save_model(temp.path() / "model.onnx", description_of<Net<AsGiven>>, parameters);
   });
-  CHECK(has(said, "safetensors"));
+  CHECK(has(said, "model.onnx'; for .onnx there is write_onnx"));
+  using Own = Seq<Input<4, 4, 2>, Scale, Flatten, Dense<2, Softmax>>;
+  for (const char* name : {"model.h5", "model.keras"}) {
+    CHECK(has(message_of<FormatError>([&] {
+                save_model(temp.path() / name, description_of<Own>, initial_parameters<Own>(0));
+              }),
+              "The layer scale is one of yours"));
+  }
   CHECK(std::filesystem::is_empty(temp.path()));
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,10 +24,16 @@ namespace cxrnet::hdf5 {
 class Reader {
  public:
   explicit Reader(const std::filesystem::path& path)
-      : path_(path.string()),
-        size_(InputFile(path).size()),
-        file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose) {
-    if (!file_.valid()) fail("HDF5 cannot open it (" + Session::reason() + "); it may be cut short");
+      : path_(path.string()), size_(InputFile(path).size()), file_(open_file(path_, H5P_DEFAULT)) {}
+  /// The file in memory; `path` is what messages name.
+  Reader(const std::filesystem::path& path, std::span<const std::byte> image)
+      : path_(path.string()), size_(image.size()), file_(H5I_INVALID_HID, H5Fclose) {
+    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    if (H5Pset_fapl_core(access.get(), std::size_t{1} << 20U, 0) < 0 ||
+        H5Pset_file_image(access.get(), const_cast<std::byte*>(image.data()), image.size()) < 0) {  // which it copies
+      fail("it cannot be kept in memory (" + Session::reason() + ")");
+    }
+    file_ = open_file(path_ + "/in-memory", access.get());  // below a file, where nothing can be
   }
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -108,6 +115,12 @@ class Reader {
   static constexpr std::size_t max_bytes = std::size_t{8} << 30U;  // of all tensors, as doubles; VGG16 has 1.1 GB
   static constexpr std::size_t max_text = std::size_t{64} << 20U;  // of one attribute
   static constexpr std::uint64_t max_ratio = 1032;                 // what deflate can reach
+
+  [[nodiscard]] Handle open_file(const std::string& name, hid_t access) const {
+    Handle file(H5Fopen(name.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
+    if (!file.valid()) fail("HDF5 cannot open it (" + Session::reason() + "); it may be cut short");
+    return file;
+  }
 
   [[nodiscard]] Handle require(const std::string& path) {
     auto object = open(path);

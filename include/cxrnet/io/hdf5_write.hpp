@@ -57,15 +57,18 @@ class Writer {
     check(H5Dwrite(set.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()));
   }
 
-  /// Writes the file, whole or not at all. Throws FileError.
-  void save(const std::filesystem::path& path) {
+  /// The file's bytes.
+  [[nodiscard]] std::vector<std::byte> bytes() {
     check(H5Fflush(file_.get(), H5F_SCOPE_LOCAL));
     const ssize_t size = H5Fget_file_image(file_.get(), nullptr, 0);
     check(size < 0 ? -1 : 0);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-    check(H5Fget_file_image(file_.get(), bytes.data(), bytes.size()) == size ? 0 : -1);
-    write_atomically(path, bytes);
+    std::vector<std::byte> image(static_cast<std::size_t>(size));
+    check(H5Fget_file_image(file_.get(), image.data(), image.size()) == size ? 0 : -1);
+    return image;
   }
+
+  /// Writes the file, whole or not at all. Throws FileError.
+  void save(const std::filesystem::path& path) { write_atomically(path, bytes()); }
 
  private:
   static void check(herr_t status) {

@@ -1,10 +1,11 @@
 #pragma once
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,23 +43,27 @@ namespace detail {
   return a.size() - i < b.size() - j;
 }
 
+/// Where a `.weights.h5` has a layer's weights, "layers/conv2d_1", and what the layer is called.
+struct KerasPlace {
+  std::string path, name;
+};
+
 /// Reads the weights of a Keras HDF5 file, whichever of Keras's layouts it has.
 class KerasReader {
  public:
   explicit KerasReader(const std::filesystem::path& path) : file_(path) {}
+  /// The file in memory; `path` is what messages name.
+  KerasReader(const std::filesystem::path& path, std::span<const std::byte> image) : file_(path, image) {}
 
-  [[nodiscard]] NamedTensors read() {
+  /// `places` gives the names and the order of the layers of a `.weights.h5`, which has neither.
+  [[nodiscard]] NamedTensors read(std::span<const KerasPlace> places = {}) {
     if (file_.has_group("/model_weights")) {
       read_by_layer_names("/model_weights");
     } else if (file_.texts("/", "layer_names")) {
       read_by_layer_names("");
     } else {
       read_vars("", "", 0);
-      // Such a file has no order of layers. Convolutions first, then dense layers, each as Keras numbered them.
-      std::stable_sort(layers_.begin(), layers_.end(), [](const Layer& a, const Layer& b) {
-        const std::size_t rank_a = a.tensors.front().dims.size(), rank_b = b.tensors.front().dims.size();
-        return rank_a != rank_b ? rank_a > rank_b : natural_less(a.path, b.path);
-      });
+      order_by(places);
     }
     NamedTensors model;
     std::set<std::string> taken;
@@ -137,11 +142,38 @@ class KerasReader {
       const std::vector<std::string> variables = file_.children(at);
       if (variables.empty()) continue;
       add_layer({file_.text(at, "name").value_or(layer), path.substr(std::min<std::size_t>(1, path.size())), {}});
+      std::vector<NamedTensor>& tensors = layers_.back().tensors;
       for (std::size_t i = 0; i < variables.size(); ++i) {
-        const std::string number = std::to_string(i);
-        const bool usual = variables.size() <= 2;
-        layers_.back().tensors.push_back(file_.tensor(at + "/" + number, !usual ? number : i == 0 ? "kernel" : "bias"));
+        tensors.push_back(file_.tensor(at + "/" + std::to_string(i), std::to_string(i)));
       }
+      name_variables(tensors);
+    }
+  }
+
+  /// Names the numbered variables of a convolution, a dense layer or a batch normalisation.
+  static void name_variables(std::vector<NamedTensor>& tensors) {
+    constexpr std::array sums{"kernel", "bias"};
+    constexpr std::array normalisation{"gamma", "beta", "moving_mean", "moving_variance"};
+    const bool vectors = std::all_of(tensors.begin(), tensors.end(), [](const auto& t) { return t.dims.size() == 1; });
+    const bool normalises = vectors && tensors.size() == normalisation.size();
+    if (!normalises && tensors.size() > sums.size()) return;
+    for (std::size_t i = 0; i < tensors.size(); ++i) tensors[i].name = normalises ? normalisation[i] : sums[i];
+  }
+
+  /// Orders the layers as `places` does. What is in none of them: convolutions first, then dense layers, then others,
+  /// each as Keras numbered them.
+  void order_by(std::span<const KerasPlace> places) {
+    const auto place = [&](const Layer& layer) {
+      return std::find_if(places.begin(), places.end(), [&](const KerasPlace& p) { return p.path == layer.path; }) -
+             places.begin();
+    };
+    std::stable_sort(layers_.begin(), layers_.end(), [&](const Layer& a, const Layer& b) {
+      const auto key = [&](const Layer& layer) { return std::pair(place(layer), -std::ssize(layer.tensors.front().dims)); };
+      return key(a) != key(b) ? key(a) < key(b) : natural_less(a.path, b.path);
+    });
+    for (Layer& layer : layers_) {
+      const auto at = static_cast<std::size_t>(place(layer));
+      if (at < places.size()) layer.name = places[at].name;
     }
   }
 

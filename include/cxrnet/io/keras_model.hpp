@@ -1,9 +1,10 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -13,21 +14,26 @@
 
 namespace cxrnet {
 
-/// One layer of a chain as Keras describes it; fields that its class does not have are ignored.
+/// One layer of a model as Keras describes it; fields that its class does not have are ignored.
 struct KerasLayer {
-  /// InputLayer, Conv2D, MaxPooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout or Activation.
+  /// InputLayer, Conv2D, MaxPooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout, Activation, BatchNormalization
+  /// or Add.
   std::string class_name;
-  std::string name;                         ///< unique; its weights are "<name>.kernel" and "<name>.bias"
-  std::vector<std::size_t> input_shape;     ///< InputLayer: without the batch
+  std::string name;                         ///< unique; its weights are "<name>.kernel", "<name>.bias", ...
+  std::vector<std::string> inputs{};        ///< names of the layers that feed it; none: the layer before it
+  std::vector<std::size_t> input_shape{};   ///< InputLayer: without the batch
   std::size_t units = 0;                    ///< Conv2D: filters; Dense: units
   std::array<std::size_t, 2> kernel{1, 1};  ///< Conv2D: height, width; MaxPooling2D: pool size
   std::array<std::size_t, 2> strides{1, 1};
   std::string padding = "valid";      ///< or "same"
   std::string activation = "linear";  ///< Conv2D, Dense, Activation: any of Keras's names
+  bool use_bias = true;               ///< Conv2D, Dense
   double rate = 0.0;                  ///< Dropout: the part that is dropped
+  double momentum = 0.99;             ///< BatchNormalization
+  double epsilon = 0.001;             ///< BatchNormalization
   bool trainable = true;
 
-  [[nodiscard]] bool has_weights() const { return class_name == "Conv2D" || class_name == "Dense"; }
+  [[nodiscard]] bool has_kernel() const { return class_name == "Conv2D" || class_name == "Dense"; }
 };
 
 /// What `model.compile` was given, so that a loaded model can be evaluated and trained on.
@@ -36,12 +42,15 @@ struct KerasTraining {
   double learning_rate = 0.001;  ///< of Adam
 };
 
-/// A chain of layers, an InputLayer first.
+/// Layers in an order in which each comes after those that feed it, an InputLayer first; the last one's is the output.
 struct KerasModel {
   std::string name = "cxrnet";
   std::vector<KerasLayer> layers;
   std::optional<KerasTraining> training;
 };
+
+/// The two files that `model.save` writes: they describe layers with other keys.
+enum class KerasFormat { h5, keras };
 
 namespace detail {
 
@@ -65,7 +74,7 @@ using Sizes = std::vector<std::size_t>;
   };
   const std::string& kind = layer.class_name;
   if (kind == "InputLayer") return layer.input_shape;
-  if (kind == "Dropout" || kind == "Activation") return in;
+  if (kind == "Dropout" || kind == "Activation" || kind == "BatchNormalization" || kind == "Add") return in;
   if (kind == "Dense") {
     need_rank(1);
     return {layer.units};
@@ -77,11 +86,90 @@ using Sizes = std::vector<std::size_t>;
   return {slide(0), slide(1), kind == "Conv2D" ? layer.units : in[2]};
 }
 
-/// The shapes of a layer's kernel and bias, in that order; empty where it has none.
-[[nodiscard]] inline std::vector<Sizes> keras_weight_shapes(const KerasLayer& layer, const Sizes& in) {
-  if (layer.class_name == "Conv2D") return {{layer.kernel[0], layer.kernel[1], in[2], layer.units}, {layer.units}};
-  if (layer.class_name == "Dense") return {{in[0], layer.units}, {layer.units}};
-  return {};
+/// A layer's variables and their shapes in Keras's order; empty where it has none.
+[[nodiscard]] inline std::vector<std::pair<std::string, Sizes>> keras_variables(const KerasLayer& layer, const Sizes& in) {
+  std::vector<std::pair<std::string, Sizes>> variables;
+  if (layer.class_name == "Conv2D") variables = {{"kernel", {layer.kernel[0], layer.kernel[1], in[2], layer.units}}};
+  if (layer.class_name == "Dense") variables = {{"kernel", {in[0], layer.units}}};
+  if (layer.has_kernel() && layer.use_bias) variables.push_back({"bias", {layer.units}});
+  if (layer.class_name == "BatchNormalization") {
+    for (const char* name : {"gamma", "beta", "moving_mean", "moving_variance"}) variables.push_back({name, {in.back()}});
+  }
+  return variables;
+}
+
+/// A layer's place among the others: the numbers of those that feed it, the shape that they give and its own.
+struct KerasNode {
+  std::vector<std::size_t> inputs;
+  Sizes in, out;
+};
+
+/// Throws ArgumentError where the layers make no network.
+[[nodiscard]] inline std::vector<KerasNode> keras_graph(const KerasModel& model) {
+  if (model.layers.empty() || model.layers.front().class_name != "InputLayer") {
+    throw ArgumentError("a Keras model begins with an InputLayer");
+  }
+  std::vector<KerasNode> nodes;
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const KerasLayer& layer = model.layers[i];
+    const auto number = [&](const std::string& name) {
+      const auto at = std::find_if(model.layers.begin(), model.layers.end(), [&](const auto& l) { return l.name == name; });
+      return static_cast<std::size_t>(at - model.layers.begin());
+    };
+    if (layer.name.empty() || layer.name.find('/') != std::string::npos || number(layer.name) != i) {
+      throw ArgumentError("the Keras layer name '" + layer.name + "' is empty, taken or has a slash");
+    }
+    KerasNode node;
+    if (i > 0) {
+      if (layer.class_name == "InputLayer") throw ArgumentError("a Keras model has one InputLayer");
+      if (layer.inputs.empty()) node.inputs = {i - 1};
+      for (const std::string& input : layer.inputs) node.inputs.push_back(number(input));
+      for (const std::size_t input : node.inputs) {
+        if (input >= i) throw ArgumentError("the Keras layer " + layer.name + " is fed by none of the layers before it");
+        if (nodes[input].out != nodes[node.inputs[0]].out) {
+          throw ArgumentError("the Keras layer " + layer.name + " is fed by outputs of two shapes, " +
+                              dims_text(nodes[node.inputs[0]].out) + " and " + dims_text(nodes[input].out));
+        }
+      }
+      if ((node.inputs.size() > 1) != (layer.class_name == "Add")) {
+        throw ArgumentError("the Keras layer " + layer.name + " (" + layer.class_name + ") cannot have " +
+                            std::to_string(node.inputs.size()) + " inputs");
+      }
+      node.in = nodes[node.inputs[0]].out;
+    }
+    node.out = keras_output_shape(layer, node.in);
+    nodes.push_back(std::move(node));
+  }
+  return nodes;
+}
+
+/// The model with its layers in the order of Keras's own `model.layers`, by which it finds their weights: those furthest
+/// from the output first; of the same distance, the one that is met first from the output backwards.
+[[nodiscard]] inline KerasModel in_keras_order(const KerasModel& model) {
+  const std::vector<KerasNode> nodes = keras_graph(model);
+  std::vector<std::size_t> distance(nodes.size(), 0), met(nodes.size(), nodes.size()), order, open{nodes.size() - 1};
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    for (const std::size_t input : nodes[i].inputs) distance[input] = std::max(distance[input], distance[i] + 1);
+  }
+  for (std::size_t count = 0; !open.empty();) {
+    const std::size_t i = open.back();
+    open.pop_back();
+    if (met[i] != nodes.size()) continue;
+    met[i] = count++;
+    order.push_back(i);
+    open.insert(open.end(), nodes[i].inputs.rbegin(), nodes[i].inputs.rend());
+  }
+  if (order.size() != nodes.size()) throw ArgumentError("a Keras model has no layers that lead nowhere");
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return distance[a] != distance[b] ? distance[a] > distance[b] : met[a] < met[b];
+  });
+  KerasModel sorted{model.name, {}, model.training};
+  for (const std::size_t i : order) {
+    sorted.layers.push_back(model.layers[i]);
+    sorted.layers.back().inputs.clear();
+    for (const std::size_t input : nodes[i].inputs) sorted.layers.back().inputs.push_back(model.layers[input].name);
+  }
+  return sorted;
 }
 
 [[nodiscard]] inline nlohmann::ordered_json batched(const Sizes& shape) {
@@ -90,7 +178,7 @@ using Sizes = std::vector<std::size_t>;
   return list;
 }
 
-/// The layer's own part of `model_config`.
+/// The layer's own part of the configuration.
 [[nodiscard]] inline nlohmann::ordered_json keras_layer_config(const KerasLayer& layer) {
   const std::string& kind = layer.class_name;
   nlohmann::ordered_json config = {{"name", layer.name}, {"dtype", "float32"}};
@@ -108,64 +196,77 @@ using Sizes = std::vector<std::size_t>;
     config.update({{"strides", layer.strides}, {"padding", layer.padding}});
   }
   if (kind == "Dense") config["units"] = layer.units;
-  if (layer.has_weights()) config["use_bias"] = true;
-  if (layer.has_weights() || kind == "Activation") config["activation"] = layer.activation;
+  if (layer.has_kernel()) config["use_bias"] = layer.use_bias;
+  if (layer.has_kernel() || kind == "Activation") config["activation"] = layer.activation;
   if (kind == "Dropout") config["rate"] = layer.rate;
+  if (kind == "BatchNormalization") {
+    config.update({{"axis", -1}, {"momentum", layer.momentum}, {"epsilon", layer.epsilon}, {"center", true}, {"scale", true}});
+  }
   if (kind == "GlobalAveragePooling2D") config["keepdims"] = false;
-  if (kind != "Dense" && kind != "Dropout" && kind != "Activation") config["data_format"] = "channels_last";
+  if (kind == "Conv2D" || kind == "MaxPooling2D" || kind == "GlobalAveragePooling2D" || kind == "Flatten") {
+    config["data_format"] = "channels_last";
+  }
   return config;
 }
 
-/// Keras 3's `model_config` of a Functional model. Throws ArgumentError where the layers do not make a chain.
-[[nodiscard]] inline std::string keras_model_config(const KerasModel& model) {
+/// Keras 3's configuration of a Functional model: `model_config` of an .h5, or the body of a .keras's config.json. Throws
+/// ArgumentError where the layers make no network.
+[[nodiscard]] inline nlohmann::ordered_json keras_model_config(const KerasModel& model, KerasFormat format) {
   using Json = nlohmann::ordered_json;
-  if (model.layers.empty() || model.layers.front().class_name != "InputLayer") {
-    throw ArgumentError("a Keras model begins with an InputLayer");
-  }
+  const std::vector<KerasNode> nodes = keras_graph(model);
   Json layers = Json::array();
-  Sizes shape;
-  const KerasLayer* before = nullptr;
-  for (const KerasLayer& layer : model.layers) {
-    if (before != nullptr && layer.class_name == "InputLayer") throw ArgumentError("a chain has one InputLayer");
-    Json nodes = Json::array();
-    if (before != nullptr) {
-      const Json tensor = {{"class_name", "__keras_tensor__"},
-                           {"config",
-                            {{"shape", batched(shape)},
-                             {"dtype", "float32"},
-                             {"keras_history", Json::array({before->name, 0, 0})}}}};
-      nodes.push_back({{"args", Json::array({tensor})}, {"kwargs", Json::object()}});
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const KerasLayer& layer = model.layers[i];
+    Json tensors = Json::array();
+    for (const std::size_t input : nodes[i].inputs) {
+      tensors.push_back({{"class_name", "__keras_tensor__"},
+                         {"config",
+                          {{"shape", batched(nodes[input].out)},
+                           {"dtype", "float32"},
+                           {"keras_history", Json::array({model.layers[input].name, 0, 0})}}}});
     }
-    layers.push_back({{"class_name", layer.class_name},
-                      {"config", keras_layer_config(layer)},
-                      {"name", layer.name},
-                      {"inbound_nodes", nodes}});
-    shape = keras_output_shape(layer, shape);
-    before = &layer;
+    Json inbound = Json::array();  // one call; Add takes its inputs as one list
+    if (tensors.size() > 1) tensors = Json::array({tensors});
+    if (!tensors.empty()) inbound.push_back({{"args", tensors}, {"kwargs", Json::object()}});
+    Json entry = {{"class_name", layer.class_name}, {"config", keras_layer_config(layer)}};
+    if (format == KerasFormat::keras) entry.update({{"module", "keras.layers"}, {"registered_name", nullptr}});
+    entry.update({{"name", layer.name}, {"inbound_nodes", inbound}});
+    layers.push_back(entry);
   }
   const Json config = {{"name", model.name},
                        {"trainable", true},
                        {"layers", layers},
                        {"input_layers", Json::array({model.layers.front().name, 0, 0})},
-                       {"output_layers", Json::array({before->name, 0, 0})}};
-  return Json{{"class_name", "Functional"}, {"config", config}}.dump();
+                       {"output_layers", Json::array({model.layers.back().name, 0, 0})}};
+  return {{"class_name", "Functional"}, {"config", config}};
 }
 
-/// Keras 3's `training_config`: Adam with Keras's defaults, accuracy as metric.
-[[nodiscard]] inline std::string keras_training_config(const KerasTraining& training) {
+/// Keras 3's `training_config` of an .h5, or `compile_config` of a .keras: Adam with Keras's defaults, accuracy as metric.
+[[nodiscard]] inline nlohmann::ordered_json keras_training_config(const KerasTraining& training, KerasFormat format) {
   using Json = nlohmann::ordered_json;
   const Json adam = {{"name", "adam"},   {"learning_rate", training.learning_rate},
                      {"beta_1", 0.9},    {"beta_2", 0.999},
                      {"epsilon", 1e-07}, {"amsgrad", false}};
-  return Json{{"loss", training.loss},
-              {"loss_weights", nullptr},
-              {"metrics", {"accuracy"}},
-              {"weighted_metrics", nullptr},
-              {"run_eagerly", false},
-              {"steps_per_execution", 1},
-              {"jit_compile", false},
-              {"optimizer_config", {{"class_name", "Adam"}, {"config", adam}}}}
-      .dump();
+  Json optimizer = {{"class_name", "Adam"}, {"config", adam}};
+  if (format == KerasFormat::keras) optimizer.update({{"module", "keras.optimizers"}, {"registered_name", nullptr}});
+  return {{"loss", training.loss},
+          {"loss_weights", nullptr},
+          {"metrics", {"accuracy"}},
+          {"weighted_metrics", nullptr},
+          {"run_eagerly", false},
+          {"steps_per_execution", 1},
+          {"jit_compile", false},
+          {format == KerasFormat::keras ? "optimizer" : "optimizer_config", optimizer}};
+}
+
+/// The tensor of a layer's variable. ArgumentError where the weights have none of that shape.
+[[nodiscard]] inline const NamedTensor& keras_weight(const NamedTensors& weights, const std::string& name,
+                                                     const Sizes& dims) {
+  const NamedTensor* tensor = weights.find(name);
+  if (tensor == nullptr || tensor->dims != dims || element_count(dims) != tensor->values.size()) {
+    throw ArgumentError("the weights have no tensor " + name + " of shape " + dims_text(dims));
+  }
+  return *tensor;
 }
 
 }  // namespace detail

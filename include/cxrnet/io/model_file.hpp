@@ -8,13 +8,14 @@
 
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/io/input_file.hpp>
+#include <cxrnet/io/keras_archive.hpp>
 #include <cxrnet/io/keras_h5.hpp>
 #include <cxrnet/io/named_tensors.hpp>
 #include <cxrnet/io/safetensors.hpp>
 
 namespace cxrnet {
 
-/// Reads the weights of a safetensors or Keras HDF5 file, told apart by content, every value finite. Throws FileError or
+/// Reads the weights of a safetensors, .keras or Keras HDF5 file, told apart by content, every value finite. Throws FileError or
 /// FormatError.
 [[nodiscard]] inline NamedTensors read_weights(const std::filesystem::path& path) {
   using namespace std::string_view_literals;
@@ -24,14 +25,10 @@ namespace cxrnet {
   const std::string_view start(head.data(), head.size());
   const auto fail = [&](const std::string& why) { throw FormatError("'" + file.path() + "' " + why); };
   if (file.size() == 0) fail("is empty; fetch or save it again");
-  if (start.starts_with("PK\3\4"sv)) {
-    fail("is a zip archive, perhaps a .keras file; save the model with model.save('model.h5') instead");
-  }
+  const bool archive = start.starts_with("PK\3\4"sv);
   const bool hdf5 = start.starts_with("\x89HDF\r\n\x1A\n"sv);
-  if (!hdf5 && start[8] != '{') {
-    fail("is neither a safetensors nor an HDF5 file; give one of these");
-  }
-  NamedTensors model = hdf5 ? read_keras_h5(path) : read_safetensors(path);
+  if (!archive && !hdf5 && start[8] != '{') fail("is no safetensors, .keras or HDF5 file; give one of these");
+  NamedTensors model = archive ? read_keras(path) : hdf5 ? read_keras_h5(path) : read_safetensors(path);
   require_finite(model, file.path());
   return model;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/core/description.hpp>
+#include <cxrnet/io/keras_archive.hpp>
 #include <cxrnet/io/keras_h5_writer.hpp>
 #include <cxrnet/io/match.hpp>
 #include <cxrnet/io/model_file.hpp>
@@ -57,21 +58,37 @@ inline void take_parameters(const Description& network, const NamedTensors& file
   }
 }
 
-/// The network as a chain of Keras layers. FormatError where it has what Keras's Sequential layers do not.
+/// Keras's name of an activation.
+constexpr const char* keras_name_of(op::Activation activation) {
+  switch (activation) {
+    case op::Activation::none: break;
+    case op::Activation::relu: return "relu";
+    case op::Activation::softmax: return "softmax";
+    case op::Activation::sigmoid: return "sigmoid";
+  }
+  return "linear";
+}
+
+/// The network as Keras's layers. FormatError where it has what Keras has not.
 inline KerasModel keras_model_of(const Description& network) {
   KerasModel model;
   const auto size = [](int extent) { return static_cast<std::size_t>(extent); };
+  std::map<int, std::string> giver;  // of each value
   for (std::size_t index = 0; index < network.layers.size(); ++index) {
     const LayerInfo& info = network.layers[index];
     KerasLayer layer;
     layer.name = std::string(info.name.view());
     layer.trainable = info.parameter_count == 0 || info.trains;
+    layer.use_bias = false;
     if (info.kind == "input_layer") {
       layer.class_name = "InputLayer";
       layer.input_shape = {size(info.out.height), size(info.out.width), size(info.out.channels)};
     }
     for (const op::Operation& o : network.operations) {
       if (o.layer != static_cast<int>(index)) continue;
+      if (layer.inputs.empty()) {
+        for (int i = 0; i < o.input_count(); ++i) layer.inputs.push_back(giver.at(o.inputs[size(i)]));
+      }
       switch (o.kind) {
         case op::Kind::convolution:
         case op::Kind::max_pool:
@@ -87,7 +104,7 @@ inline KerasModel keras_model_of(const Description& network) {
           break;
         case op::Kind::activation:
           if (layer.class_name.empty()) layer.class_name = "Activation";
-          layer.activation = o.activation == op::Activation::relu ? "relu" : "softmax";
+          layer.activation = keras_name_of(o.activation);
           break;
         case op::Kind::global_average_pool: layer.class_name = "GlobalAveragePooling2D"; break;
         case op::Kind::flatten: layer.class_name = "Flatten"; break;
@@ -95,35 +112,40 @@ inline KerasModel keras_model_of(const Description& network) {
           layer.class_name = "Dropout";
           layer.rate = o.rate;
           break;
-        case op::Kind::bias: break;
-        case op::Kind::add:
         case op::Kind::batch_norm:
+          layer.class_name = "BatchNormalization";
+          layer.epsilon = o.epsilon;
+          layer.momentum = network.parameters[size(o.first_parameter + 2)].parameter.momentum;
+          break;
+        case op::Kind::add: layer.class_name = "Add"; break;
+        case op::Kind::bias: layer.use_bias = true; break;
         case op::Kind::custom:
-          throw FormatError("The layer " + layer.name + " cannot be written as Keras's .h5: save safetensors instead.");
+          throw FormatError("The layer " + layer.name + " is one of yours, which Keras does not know: save safetensors instead.");
       }
     }
-    if (layer.class_name.empty()) {
-      throw FormatError("The layer " + layer.name + " cannot be written as Keras's .h5: save safetensors instead.");
-    }
+    if (layer.class_name.empty()) continue;  // where a residual block starts
+    giver[info.value] = layer.name;
     model.layers.push_back(std::move(layer));
   }
+  const op::Activation last = network.operations.back().activation;
+  const bool classes = network.operations.back().kind == op::Kind::activation && network.output.is_vector();
+  if (classes && last == op::Activation::softmax) model.training = KerasTraining{};
+  if (classes && last == op::Activation::sigmoid) model.training = KerasTraining{.loss = "binary_crossentropy"};
   return model;
 }
 
-/// Writes safetensors (".safetensors") or Keras's .h5 (".h5", ".hdf5", ".keras" is refused), whole or not at all. The
-/// network's preprocessing is recorded as "preprocess", whatever the metadata say of it.
+/// Writes safetensors (".safetensors"), or what `model.save` of Keras does (".keras", ".h5", ".hdf5"), whole or not at
+/// all. The network's preprocessing is recorded as "preprocess", whatever the metadata say of it.
 inline void save_model(const std::filesystem::path& file, const Description& network, std::span<const float> parameters,
                        std::map<std::string, std::string> metadata = {}) {
   metadata["preprocess"] = network.preprocess;
   const NamedTensors tensors = name_parameters(network, parameters, std::move(metadata));
   const std::string extension = file.extension().string();
   if (extension == ".safetensors") return write_safetensors(file, tensors);
-  if (extension != ".h5" && extension != ".hdf5") {
-    throw ArgumentError("A model is written as .safetensors or .h5, not as '" + file.string() + "'.");
-  }
-  KerasModel model = keras_model_of(network);
-  if (network.layers.back().out.is_vector()) model.training = KerasTraining{};
-  write_keras_h5(file, model, tensors);
+  if (extension == ".keras") return write_keras(file, keras_model_of(network), tensors);
+  if (extension == ".h5" || extension == ".hdf5") return write_keras_h5(file, keras_model_of(network), tensors);
+  throw ArgumentError("A model is written as .safetensors, .keras or .h5, not as '" + file.string() +
+                      "'; for .onnx there is write_onnx in <cxrnet/io/onnx.hpp>.");
 }
 
 }  // namespace cxrnet
