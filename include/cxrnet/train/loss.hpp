@@ -141,7 +141,10 @@ struct BinaryCrossentropy {
 /// 0 or 1. ArgumentError for a label that is no class, or where `targets` is no multiple of n.
 inline void one_hot(std::span<const int> labels, std::span<float> targets) {
   const std::size_t outputs = labels.empty() ? 0 : targets.size() / labels.size();
-  if (targets.size() != labels.size() * outputs) throw ArgumentError("Targets are as many for each label.");
+  if (targets.size() != labels.size() * outputs) {
+    throw ArgumentError("There are " + std::to_string(targets.size()) + " targets for " + std::to_string(labels.size()) +
+                        " labels, not as many for each.");
+  }
   const int classes = outputs == 1 ? 2 : static_cast<int>(outputs);
   std::fill(targets.begin(), targets.end(), 0.0F);
   for (std::size_t i = 0; i < labels.size(); ++i) {
