@@ -10,7 +10,6 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <omp.h>
 #include <sys/resource.h>
 
 namespace cxrnet::programs {
@@ -18,6 +17,22 @@ namespace cxrnet::programs {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+std::vector<std::string> hashes_of(const ImageDataset& images) {
+  std::vector<std::string> hashes;
+  for (const auto& item : images.items()) hashes.push_back(sha256_file(item.file));
+  return hashes;
+}
+
+Json images_json(const ImageDataset& images, const std::vector<std::string>& hashes) {
+  Json files = Json::object();
+  for (std::size_t i = 0; i < images.size(); ++i) files[images.name(i)] = hashes[i];
+  Json rejected = Json::array();
+  for (const auto& bad : images.rejected()) rejected.push_back({{"file", bad.file.string()}, {"reason", bad.reason}});
+  return {{"folder", images.root().string()}, {"images", images.size()}, {"skipped", rejected}, {"sha256", files}};
+}
+
+}  // namespace
 
 std::string processor() {
   std::ifstream info("/proc/cpuinfo");
@@ -35,22 +50,6 @@ Json algorithms_json(const Classifier& net) {
   }
   return list;
 }
-
-std::vector<std::string> hashes_of(const ImageDataset& images) {
-  std::vector<std::string> hashes;
-  for (const auto& item : images.items()) hashes.push_back(sha256_file(item.file));
-  return hashes;
-}
-
-Json images_json(const ImageDataset& images, const std::vector<std::string>& hashes) {
-  Json files = Json::object();
-  for (std::size_t i = 0; i < images.size(); ++i) files[images.name(i)] = hashes[i];
-  Json rejected = Json::array();
-  for (const auto& bad : images.rejected()) rejected.push_back({{"file", bad.file.string()}, {"reason", bad.reason}});
-  return {{"folder", images.root().string()}, {"images", images.size()}, {"skipped", rejected}, {"sha256", files}};
-}
-
-}  // namespace
 
 InputHashes hash_inputs(const TrainSettings& settings, const ImageDataset& train, const ImageDataset& validation,
                         const ImageDataset* test) {
@@ -102,19 +101,12 @@ void write_run_record(const std::filesystem::path& file, const TrainSettings& s,
   double seconds = 0;
   for (const auto& epoch : result.history.epochs) seconds += epoch.seconds;
   const Classifier::Memory memory = net.memory();
+  Json settings = settings_json(s);
+  settings["optimizer"] = net.optimizer_name();
+  settings["loss"] = net.loss_name();
   Json run = {
       {"note", ethical_note},
-      {"settings",
-       {{"epochs", s.epochs},
-        {"batch", s.batch},
-        {"seed", s.seed},
-        {"rng", s.rng},
-        {"preprocess", s.preprocess},
-        {"augment", !s.no_augment},
-        {"optimizer", "adam"},
-        {"learning_rate", net.learning_rate()},
-        {"loss", "categorical_crossentropy"},
-        {"threads", s.threads == 0 ? omp_get_max_threads() : static_cast<int>(s.threads)}}},
+      {"settings", settings},
       {"versions", {{"cxrnet", version}, {"backend", net.backend()}, {"onednn", onednn::version()}}},
       {"processor", processor()},
       {"stopped_early", result.stopped},

@@ -1,4 +1,6 @@
 #pragma once
+#include "common/settings.hpp"
+
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/fit.hpp>
@@ -6,30 +8,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 // What a training run leaves behind so that it can be repeated and defended.
 namespace cxrnet::programs {
-
-/// The command line of `train`.
-struct TrainSettings {
-  std::filesystem::path train;
-  std::filesystem::path val;
-  std::filesystem::path test;
-  std::filesystem::path out;
-  std::filesystem::path weights;
-  int epochs = 10;
-  std::size_t batch = 32;
-  std::uint64_t seed = 0;
-  std::string rng = "counter";
-  std::string preprocess = "rescale";
-  std::string positive;
-  unsigned threads = 0;
-  bool no_augment = false;
-  bool profile = false;
-  bool skip_bad = false;
-};
 
 /// SHA-256 of everything that a run reads, taken before it starts.
 struct InputHashes {
@@ -46,6 +30,12 @@ InputHashes hash_inputs(const TrainSettings& settings, const ImageDataset& train
 /// there is none. Such doubles make an evaluation too good (Roberts et al. 2021).
 std::string doubles_warning(const InputHashes& hashes, const ImageDataset& train, const ImageDataset& validation,
                             const ImageDataset* test);
+
+/// The processor's name, as Linux knows it.
+std::string processor();
+
+/// By what algorithm each of a network's operations is computed.
+nlohmann::ordered_json algorithms_json(const Classifier& net);
 
 /// What our model files record beside the weights and their preprocessing.
 std::map<std::string, std::string> model_metadata(const Classifier& net, const std::vector<std::string>& classes);

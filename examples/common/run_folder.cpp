@@ -1,0 +1,179 @@
+#include "common/run_folder.hpp"
+
+#include <cxrnet/backend/onednn/api.hpp>
+#include <cxrnet/core/version.hpp>
+#include <cxrnet/io/hash.hpp>
+#include <cxrnet/io/input_file.hpp>
+#include <cxrnet/report/metrics_json.hpp>
+
+#include <cerrno>
+#include <fcntl.h>
+#include <omp.h>
+#include <span>
+#include <sys/file.h>
+#include <utility>
+#include <vector>
+
+namespace cxrnet::programs {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr const char* settings_file = "settings.json";
+constexpr std::uint64_t largest_settings_file = std::uint64_t{1} << 30U;  // 100 bytes an image
+
+std::string hash_of(const Json& json) {
+  const std::string text = json.dump();
+  return sha256_hex(std::as_bytes(std::span(text)));
+}
+
+/// All that the last bits of a result depend on besides the inputs.
+Json computation_json(const Classifier& net) {
+  return {{"cxrnet", version},
+          {"backend", std::string(net.backend()) + " " + onednn::version()},
+          {"processor", processor()},
+          {"threads", omp_get_max_threads()},
+          {"algorithms", algorithms_json(net)}};
+}
+
+/// "processor (was 'A', is 'B'), algorithms".
+std::string differences(const Json& was, const Json& is) {
+  std::string text;
+  for (const auto& [key, value] : is.items()) {
+    const auto before = was.find(key);
+    if (before != was.end() && *before == value) continue;
+    text += (text.empty() ? "" : ", ") + key;
+    if (before != was.end() && !value.is_structured()) text += " (was " + before->dump() + ", is " + value.dump() + ")";
+  }
+  return text;
+}
+
+/// "the weights", or the first image that was added, removed or changed; empty where nothing was.
+std::string changed_input(const Json& was, const Json& is) {
+  if (!was.is_object()) return "an input";
+  if (was.value("weights", Json()) != is.at("weights")) return "the weight file";
+  for (const char* set : {"train", "validation", "test"}) {
+    const Json before = was.value(set, Json());
+    const Json& now = is.at(set);
+    if (!before.is_object()) return "an image";
+    for (const auto& [name, hash] : before.items()) {
+      const auto found = now.find(name);
+      if (found == now.end()) return "the " + std::string(set) + " image '" + name + "', which is gone,";
+      if (*found != hash) return "the " + std::string(set) + " image '" + name + "'";
+    }
+    for (const auto& [name, hash] : now.items()) {
+      if (!before.contains(name)) return "the " + std::string(set) + " image '" + name + "', which is new,";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+FolderLock::FolderLock(const fs::path& folder) : folder_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (!folder_.is_open()) throw FileError("There is no folder '" + folder.string() + "': check its name.");
+  if (::flock(folder_.get(), LOCK_EX | LOCK_NB) == 0) return;
+  if (errno != EWOULDBLOCK) return;  // a file system without locks
+  throw FileError("Another process trains into '" + folder.string() + "': wait for it, or give another --out.");
+}
+
+void save_run(const SavedRun& run) {
+  const Json json = {{"status", run.progress == RunProgress::finished ? "finished" : "under way"},
+                     {"settings", settings_json(run.settings)},
+                     {"sha256", run.inputs}};
+  write_atomically(run.settings.out / settings_file, json_text(json));
+}
+
+SavedRun read_run(const fs::path& folder) {
+  const fs::path file = folder / settings_file;
+  if (!fs::exists(file)) {
+    throw FileError("There is no run to resume in '" + folder.string() +
+                    "', for it has no settings.json: start one with --train, --val and --out.");
+  }
+  const InputFile input(file);
+  const auto fail = [&] {
+    throw FormatError("'" + file.string() + "' is damaged: undo what was changed in it, or train anew.");
+  };
+  if (input.size() > largest_settings_file) fail();
+  std::string text(input.size(), '\0');
+  input.read(0, std::as_writable_bytes(std::span(text)));
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("settings") || !json.contains("sha256") || !json.contains("status")) fail();
+  SavedRun run{settings_of_json(json.at("settings"), file.string()), json.at("sha256"),
+               json.at("status") == "finished" ? RunProgress::finished : RunProgress::under_way};
+  run.settings.out = folder;
+  return run;
+}
+
+void begin_run(const SavedRun& run) {
+  const fs::path& folder = run.settings.out;
+  const bool checkpoints = fs::exists(folder / checkpoint_file) || fs::exists(folder / previous_checkpoint_file);
+  if (checkpoints && fs::exists(folder / settings_file) && read_run(folder).progress == RunProgress::under_way) {
+    throw FileError("'" + folder.string() + "' holds a run that is not finished: continue it with --resume " +
+                    folder.string() + ", or remove its checkpoints to train anew.");
+  }
+  for (const auto name : {checkpoint_file, previous_checkpoint_file}) {
+    std::error_code error;
+    fs::remove(folder / name, error);
+    if (error) detail::throw_write_error(folder / name, error.value());
+  }
+  save_run(run);
+}
+
+Json inputs_json(const InputHashes& hashes, const ImageDataset& train, const ImageDataset& validation,
+                 const ImageDataset* test) {
+  const auto by_name = [](const ImageDataset& images, const std::vector<std::string>& of_set) {
+    Json json = Json::object();
+    for (std::size_t i = 0; i < images.size(); ++i) json[images.name(i)] = of_set[i];
+    return json;
+  };
+  return {{"weights", hashes.weights},
+          {"train", by_name(train, hashes.train)},
+          {"validation", by_name(validation, hashes.validation)},
+          {"test", test != nullptr ? by_name(*test, hashes.test) : Json::object()}};
+}
+
+std::map<std::string, std::string> checkpoint_metadata(const TrainSettings& settings, const Json& inputs,
+                                                       const Classifier& net) {
+  return {{"settings_sha256", hash_of(settings)},
+          {"weights_sha256", inputs.at("weights").get<std::string>()},
+          {"images_sha256", hash_of(Json{inputs.at("train"), inputs.at("validation"), inputs.at("test")})},
+          {"network", network_signature(net.description())},
+          {"computation", computation_json(net).dump()}};
+}
+
+std::string require_unchanged(const std::map<std::string, std::string>& checkpoint, const SavedRun& saved,
+                              const std::map<std::string, std::string>& now, const Json& inputs_now,
+                              OtherAlgorithms other) {
+  const auto differs = [&](const char* key) {
+    const auto before = checkpoint.find(key);
+    return before == checkpoint.end() || before->second != now.at(key);
+  };
+  const std::string folder = saved.settings.out.string();
+  if (differs("settings_sha256")) {
+    throw DataError("The settings in '" + folder + "/settings.json' are not those that its checkpoint was made with: " +
+                    "undo the change, or train anew.");
+  }
+  if (differs("weights_sha256") || differs("images_sha256")) {
+    std::string what = changed_input(saved.inputs, inputs_now);
+    if (what.empty()) what = "an input, or '" + folder + "/settings.json',";
+    throw DataError("The run in '" + folder + "' cannot be continued, for " + what +
+                    " is not what it was when the run began: put it back, or train anew.");
+  }
+  if (differs("network")) {
+    throw DataError("The checkpoint in '" + folder + "' is of another network than this program's: continue with the " +
+                    "version that made it, or train anew.");
+  }
+  if (!differs("computation")) return {};
+  const auto before = checkpoint.find("computation");
+  const Json was = before == checkpoint.end() ? Json() : Json::parse(before->second, nullptr, false);
+  const std::string what =
+      "the run in '" + folder + "' began with others of these: " + differences(was, Json::parse(now.at("computation")));
+  if (other == OtherAlgorithms::allow) return "note: its last bits will differ from an uninterrupted run's, for " + what;
+  throw BackendError("The result would differ in its last bits, for " + what +
+                     "; continue where it began, or give --allow-different-algorithms.");
+}
+
+}  // namespace cxrnet::programs
