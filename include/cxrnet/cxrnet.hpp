@@ -5,10 +5,16 @@
 #include <cxrnet/data/folder.hpp>
 #include <cxrnet/data/image.hpp>
 #include <cxrnet/data/image_tensor.hpp>
+#include <cxrnet/data/label_table.hpp>
 #include <cxrnet/data/loader.hpp>
 #include <cxrnet/io/model_io.hpp>
 #include <cxrnet/metrics/evaluation.hpp>
 #include <cxrnet/predict.hpp>
 #include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>
+#include <cxrnet/train/learning_rate.hpp>
+#include <cxrnet/train/model_checkpoint.hpp>
+#include <cxrnet/train/reduce_on_plateau.hpp>
+#include <cxrnet/train/scheduled_rate.hpp>
 #include <cxrnet/xtensor.hpp>

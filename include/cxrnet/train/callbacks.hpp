@@ -48,28 +48,27 @@ concept HasState = requires(C& c, const C& same, const CallbackState& state) {
   c.restore(state);
 };
 
+template <class Type>
+inline constexpr bool has_hook =
+    OnTrainBegin<Type> || OnFeaturesBegin<Type> || OnEpochBegin<Type> || OnBatchBegin<Type> || OnBatchEnd<Type> ||
+    OnValidationBegin<Type> || OnEpochEnd<Type> || OnResumable<Type> || OnTrainEnd<Type> || CallsWithRecord<Type> ||
+    CallsWithRun<Type>;
+/// Whether no member bears a hook's name that is never called, for its arguments.
+template <class Type>
+inline constexpr bool hooks_fit =
+    (OnTrainBegin<Type> || !requires { &Type::train_begin; }) &&
+    (OnFeaturesBegin<Type> || !requires { &Type::features_begin; }) &&
+    (OnEpochBegin<Type> || !requires { &Type::epoch_begin; }) &&
+    (OnBatchBegin<Type> || !requires { &Type::batch_begin; }) &&
+    (OnBatchEnd<Type> || !requires { &Type::batch_end; }) &&
+    (OnValidationBegin<Type> || !requires { &Type::validation_begin; }) &&
+    (OnEpochEnd<Type> || !requires { &Type::epoch_end; }) &&
+    (OnResumable<Type> || !requires { &Type::resumable; }) && (OnTrainEnd<Type> || !requires { &Type::train_end; }) &&
+    (HasState<Type> || !requires { &Type::restore; });
+
 /// Any type with some of the hooks, or a callable, as a Callback. `C` is a value, or a reference.
 template <class C, class Type = std::remove_reference_t<C>>
 class CallbackOf final : public Callback {
-  static_assert(OnTrainBegin<Type> || OnFeaturesBegin<Type> || OnEpochBegin<Type> || OnBatchBegin<Type> ||
-                    OnBatchEnd<Type> || OnValidationBegin<Type> || OnEpochEnd<Type> || OnResumable<Type> ||
-                    OnTrainEnd<Type> || CallsWithRecord<Type> || CallsWithRun<Type>,
-                "cxrnet: a callback has one of cxrnet::Callback's hooks, or is called with (const EpochRecord&) or "
-                "(TrainingRun&, const EpochRecord&)");
-  // A hook that would never be called for its arguments.
-  static_assert((OnTrainBegin<Type> || !requires { &Type::train_begin; }) &&
-                    (OnFeaturesBegin<Type> || !requires { &Type::features_begin; }) &&
-                    (OnEpochBegin<Type> || !requires { &Type::epoch_begin; }) &&
-                    (OnBatchBegin<Type> || !requires { &Type::batch_begin; }) &&
-                    (OnBatchEnd<Type> || !requires { &Type::batch_end; }) &&
-                    (OnValidationBegin<Type> || !requires { &Type::validation_begin; }) &&
-                    (OnEpochEnd<Type> || !requires { &Type::epoch_end; }) &&
-                    (OnResumable<Type> || !requires { &Type::resumable; }) &&
-                    (OnTrainEnd<Type> || !requires { &Type::train_end; }) &&
-                    (HasState<Type> || !requires { &Type::restore; }),
-                "cxrnet: this callback has a hook that takes something else than cxrnet::Callback's of that name, or "
-                "not all of name(), state() and restore()");
-
  public:
   explicit CallbackOf(C&& callback) : callback_(std::forward<C>(callback)) {}
 
@@ -138,7 +137,16 @@ class Callbacks {
 
   template <class C>
   void add(C&& callback) {
-    all_.push_back(std::make_unique<detail::CallbackOf<C>>(std::forward<C>(callback)));
+    using Type = std::remove_reference_t<C>;
+    static_assert(detail::has_hook<Type> || !detail::hooks_fit<Type>,
+                  "cxrnet: a callback has one of cxrnet::Callback's hooks, or is called with (const EpochRecord&) or "
+                  "(TrainingRun&, const EpochRecord&)");
+    static_assert(detail::hooks_fit<Type>,
+                  "cxrnet: this callback has a hook that takes something else than cxrnet::Callback's of that name, or "
+                  "not all of name(), state() and restore()");
+    if constexpr (detail::has_hook<Type> && detail::hooks_fit<Type>) {
+      all_.push_back(std::make_unique<detail::CallbackOf<C>>(std::forward<C>(callback)));
+    }
   }
 
   /// `visit(Callback&)` for each, in order.
