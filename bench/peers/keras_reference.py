@@ -13,9 +13,11 @@ import matplotlib
 matplotlib.use("Agg")
 import keras
 import matplotlib.pyplot as plt
-import numpy as np
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
+
+import keras_network
+import peers
 
 
 def arguments():
@@ -31,32 +33,12 @@ def arguments():
     return parser.parse_args()
 
 
-def read_safetensors(path):
-    """Name -> float32 array."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        data = file.read()
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        assert entry["dtype"] == "F32", f"{path}: {name} is {entry['dtype']} and should be F32."
-        begin, end = entry["data_offsets"]
-        tensors[name] = np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"])
-    return tensors
-
-
 def build(weights):
-    official = weights if weights.endswith(".h5") else None
-    backbone = keras.applications.VGG16(weights=official, include_top=False, input_shape=(224, 224, 3))
-    if official is None:
-        tensors = read_safetensors(weights)
-        for layer in backbone.layers:
-            if layer.weights:
-                layer.set_weights([tensors[f"{layer.name}.kernel"], tensors[f"{layer.name}.bias"]])
+    official = weights.endswith(".h5")
+    backbone, model = keras_network.vgg16(weights if official else None)
+    if not official:
+        keras_network.set_weights(backbone, peers.read_safetensors(weights))
     backbone.trainable = False
-    x = keras.layers.GlobalAveragePooling2D()(backbone.output)
-    x = keras.layers.Dense(128, activation="relu")(x)
-    model = keras.Model(backbone.input, keras.layers.Dense(2, activation="softmax")(x))
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 

@@ -2,8 +2,7 @@
 # Times the reference job in Keras and in cxrnet on the same folders, in turn, start-up included on both sides.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-. "$root/examples/packages.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
   cat <<'HELP'
@@ -30,27 +29,18 @@ while [ $# -gt 0 ]; do
     *) fail "'$1' is not an option; see --help." ;;
   esac
 done
-for number in rounds epochs; do
-  [[ ${!number} =~ ^[1-9][0-9]*$ ]] || fail "--$number is '${!number}'; give a whole number of at least 1."
-done
+require_counts rounds epochs
 [ -z "$data" ] || [ -d "$data/test" ] || fail "$data/test is not a folder; --data needs the folders train, val and test in it."
 [ -z "$data" ] || data=$(cd "$data" && pwd)
 [ -z "$json" ] || json=$(realpath -m "$json")
 cd "$root"
 
-install_packages "${build_packages[@]}"
-bash weights/fetch.sh
+build_programs OFF train phantom
+require_modules bench/peers/requirements.txt tensorflow,matplotlib,scipy,sklearn,PIL
 weights=weights/vgg16_imagenet_notop.safetensors
-[ -f build/cpu/build.ninja ] || cmake --preset cpu -DCXRNET_TESTS=OFF -DCXRNET_BENCH=OFF
-cmake --build build/cpu --target train phantom
 if [ -z "$data" ]; then
   data=$root/demo-data
   [ -f "$data/complete" ] || { rm -rf "$data" && build/cpu/examples/phantom --out "$data" --seed 0 && touch "$data/complete"; }
-fi
-python=build/venv-peers/bin/python
-if ! $python -c 'import tensorflow, matplotlib, scipy, sklearn, PIL' >/dev/null 2>&1; then
-  python3 -m venv build/venv-peers
-  $python -m pip install -q -r bench/peers/requirements.txt || fail "pip could not install TensorFlow; check the network."
 fi
 
 work=build/peers
@@ -60,9 +50,8 @@ folders=(--train "$data/train" --val "$data/val" --test "$data/test" --weights "
 
 # Seconds that a command takes, its output in a log.
 seconds() { # LOG COMMAND...
-  local log=$1 began=$EPOCHREALTIME
-  shift
-  "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "'$*' failed; its output is in $log."; }
+  local began=$EPOCHREALTIME
+  run_logged "$@"
   awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f\n", b - a }'
 }
 

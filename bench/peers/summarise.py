@@ -26,6 +26,17 @@ def machine():
     }
 
 
+def finish(result, path):
+    """Prints what the machine is; writes the result with it as JSON where there is a path."""
+    about = machine()
+    print(f"{about['processor']}, {about['logical_cores']} logical cores, {about['memory_gib']} GiB; {' '.join(about['flags'])}")
+    if path:
+        temporary = path + ".tmp"
+        with open(temporary, "w") as file:
+            json.dump({**result, "machine": about}, file, indent=1)
+        os.replace(temporary, path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("times", help="a line for each round: seconds of Keras, seconds of cxrnet")
@@ -44,16 +55,9 @@ def main():
         "cxrnet_median_s": statistics.median(ours for _, ours in rounds),
         "ratio_median": statistics.median(ratios),
         "ratio_range": [min(ratios), max(ratios)],
-        "machine": machine(),
     }
     print(f"median {result['keras_median_s']:9.2f} {result['cxrnet_median_s']:10.2f} {result['ratio_median']:8.3f}")
-    about = result["machine"]
-    print(f"{about['processor']}, {about['logical_cores']} logical cores, {about['memory_gib']} GiB; {' '.join(about['flags'])}")
-    if args.json:
-        temporary = args.json + ".tmp"
-        with open(temporary, "w") as file:
-            json.dump(result, file, indent=1)
-        os.replace(temporary, args.json)
+    finish(result, args.json)
 
 
 if __name__ == "__main__":

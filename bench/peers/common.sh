@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Sourced by run.sh and finetune.sh: the repository's root, what both build and install.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$root/examples/packages.sh"
+python=build/venv-peers/bin/python
+
+require_counts() { # NAME...: variables that must hold whole numbers of at least 1
+  local name
+  for name; do
+    [[ ${!name} =~ ^[1-9][0-9]*$ ]] || fail "--$name is '${!name}'; give a whole number of at least 1."
+  done
+}
+
+# build_programs BENCH TARGET...: the weights, and programs of ours; BENCH is ON where benchmarks are among them.
+build_programs() {
+  local bench=$1
+  shift
+  install_packages "${build_packages[@]}"
+  bash weights/fetch.sh
+  if [ "$bench" = ON ] || [ ! -f build/cpu/build.ninja ]; then cmake --preset cpu -DCXRNET_TESTS=OFF "-DCXRNET_BENCH=$bench"; fi
+  cmake --build build/cpu --target "$@"
+}
+
+require_modules() { # REQUIREMENTS MODULES: Python with what that file lists, in a virtual environment
+  $python -c "import $2" >/dev/null 2>&1 && return
+  [ -x "$python" ] || python3 -m venv build/venv-peers
+  $python -m pip install -q -r "$1" || fail "pip could not install what $1 lists; check the network."
+}
+
+run_logged() { # LOG COMMAND...: its output in a log, whose end is shown where it fails
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "'$*' failed; its output is in $log."; }
+}
