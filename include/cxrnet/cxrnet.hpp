@@ -17,4 +17,5 @@
 #include <cxrnet/train/model_checkpoint.hpp>
 #include <cxrnet/train/reduce_on_plateau.hpp>
 #include <cxrnet/train/scheduled_rate.hpp>
+#include <cxrnet/train/sgd.hpp>
 #include <cxrnet/xtensor.hpp>

@@ -9,8 +9,8 @@
 using namespace cxrnet;
 
 TEST_CASE("Every number belongs to one block, for any grain", "[core_parallel]") {
-  for (const std::size_t count : {0, 1, 4, 5, 99, 1000}) {
-    for (const std::size_t grain : {1, 4, 1000, 5000}) {
+  for (const std::size_t count : {0U, 1U, 4U, 5U, 99U, 1000U}) {
+    for (const std::size_t grain : {1U, 4U, 1000U, 5000U}) {
       std::vector<int> times(count, 0);
       std::atomic<bool> blocks = true;
       parallel_for(count, grain, [&](std::size_t first, std::size_t last) {

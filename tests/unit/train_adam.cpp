@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -80,6 +81,16 @@ TEST_CASE("A parameter's update is the same whatever lies beside it", "[train_ad
     Adam{}.step<float>({7, 0.01, 0.1}, p, std::vector(n, 0.25F), {m, v});
     for (std::size_t i = 0; i < n; ++i) CHECK(p[i] == Approx(p[0]).epsilon(1e-6));
     CHECK(p[0] < 0.2999F);
+  }
+}
+
+TEST_CASE("Options of Adam that make no sense are refused", "[train_adam]") {
+  CHECK_NOTHROW(check_optimizer(Adam{.learning_rate = 0, .beta_1 = 0, .beta_2 = 0}));
+  CHECK_NOTHROW(check_optimizer(AdamW{}));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Adam& wrong : {Adam{.learning_rate = -1}, Adam{.learning_rate = nan}, Adam{.weight_decay = -1}, Adam{.beta_1 = 1},
+                            Adam{.beta_2 = 1}, Adam{.beta_2 = -0.1}, Adam{.epsilon = 0}, Adam{.epsilon = nan}}) {
+    CHECK_THROWS_AS(check_optimizer(wrong), ArgumentError);
   }
 }
 

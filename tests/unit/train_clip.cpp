@@ -40,7 +40,7 @@ TEST_CASE("Gradients are clipped as Keras clips them", "[train_clip]") {
 }
 
 TEST_CASE("A sum of squares is taken in double", "[train_clip]") {
-  for (const std::size_t n : {0, 1, 7, 8, 9, 1001}) {
+  for (const std::size_t n : {0U, 1U, 7U, 8U, 9U, 1001U}) {
     CHECK(Clip::sum_of_squares<float>(std::vector<float>(n, 3)) == 9.0 * static_cast<double>(n));
   }
   CHECK(Clip::sum_of_squares<float>(std::vector{1e30F, 1.0F}) == Approx(1e60).epsilon(1e-6));  // no infinity

@@ -104,6 +104,14 @@ TEST_CASE("A multi-label sample is right by the share of its outputs", "[train_l
   CHECK(CategoricalCrossentropy::correct<float>(std::array{0.6F, 0.4F}, std::array{0.3F, 0.7F}) == 0);
 }
 
+TEST_CASE("Labels are smoothed by a share", "[train_loss]") {
+  for (const double share : {0.0, 0.5, 1.0}) CHECK_NOTHROW(BinaryCrossentropy{.label_smoothing = share}.check());
+  for (const double share : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_THROWS_AS(BinaryCrossentropy{.label_smoothing = share}.check(), ArgumentError);
+    CHECK_THROWS_AS(CategoricalCrossentropy{.label_smoothing = share}.check(), ArgumentError);
+  }
+}
+
 TEST_CASE("A score sums losses by weight and counts samples without", "[train_loss]") {
   const std::vector<float> p{0.75F, 0.25F, 0.5F, 0.5F, 0.25F, 0.75F};
   const std::vector<float> y{1, 0, 0, 1, 0, 1};

@@ -33,6 +33,13 @@ TEST_CASE("Steps of gradient descent are Keras's", "[train_sgd]") {
                     {1.022014, -0.62916, 0.850261244});
 }
 
+TEST_CASE("Options of gradient descent that make no sense are refused", "[train_sgd]") {
+  CHECK_NOTHROW(check_optimizer(Sgd{.momentum = 0.99}));
+  for (const Sgd& wrong : {Sgd{.learning_rate = -1}, Sgd{.momentum = 1}, Sgd{.momentum = -0.1}}) {
+    CHECK_THROWS_AS(check_optimizer(wrong), ArgumentError);
+  }
+}
+
 TEST_CASE("Without momentum Nesterov looks nowhere", "[train_sgd]") {
   check_three_steps({.learning_rate = 0.1, .nesterov = Nesterov::yes}, {1.04, -1.635, 0.6999});
 }

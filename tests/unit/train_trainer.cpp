@@ -404,6 +404,16 @@ TEST_CASE("Clipping bounds what a step changes", "[train_trainer]") {
   CHECK(has(message_of<ArgumentError>([&] { length({ClipBy::norm, 0}); }), "a limit above 0"));
 }
 
+TEST_CASE("A trainer refuses options that make no sense", "[train_trainer]") {
+  Model<Small, Reference<float>> model(2, 1);
+  const auto refusal = [&](Adam adam, CategoricalCrossentropy loss) {
+    return message_of<ArgumentError>([&] { Trainer<Small, Reference<float>>(model, adam, 0, loss); });
+  };
+  CHECK(has(refusal({.beta_1 = 1}, {}), "Adam's betas"));
+  CHECK(has(refusal({.learning_rate = -1}, {}), "not below 0"));
+  CHECK(has(refusal({}, {.label_smoothing = 2}), "from 0 to 1"));
+}
+
 TEST_CASE("Training goes on from its state as if it had never stopped", "[train_trainer]") {
   using Net = Seq<Input<1, 1, 64>, Flatten, Dense<8, Relu>, BatchNorm<>, Dropout<0.5>, Dense<2, Softmax>>;
   const auto x = random_values<float>(4 * 64, 2);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/core/error.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/core/real.hpp>
 #include <cxrnet/core/text.hpp>
@@ -26,6 +27,11 @@ struct BasicAdam {
   static constexpr std::string_view name = name_.view();
   /// The two moments.
   static constexpr std::size_t state_per_parameter = 2;
+
+  void check() const {
+    const bool betas = beta_1 >= 0 && beta_1 < 1 && beta_2 >= 0 && beta_2 < 1;
+    if (!betas || !(epsilon > 0)) throw ArgumentError("Adam's betas are from 0 to below 1, and its epsilon is above 0.");
+  }
 
   template <class Scalar>
   void step(const UpdateRates& rates, std::span<Scalar> parameters, std::span<const Scalar> gradients,

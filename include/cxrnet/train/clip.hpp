@@ -1,11 +1,13 @@
 #pragma once
 #include <cxrnet/core/error.hpp>
+#include <cxrnet/core/parallel.hpp>
 #include <cxrnet/core/parameter.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <experimental/simd>
 #include <numeric>
 #include <span>
 
@@ -20,6 +22,11 @@ struct Clip {
   ClipBy by = ClipBy::nothing;
   double limit = 1;
 
+  /// ArgumentError for a limit that is not above 0.
+  void check() const {
+    if (by != ClipBy::nothing && !(limit > 0)) throw ArgumentError("Gradients are clipped to a limit above 0.");
+  }
+
   /// Clips what lies at ParameterInfo::gradient for each parameter that trains.
   template <class Scalar>
   void apply(std::span<const ParameterInfo> parameters, std::span<Scalar> gradients) const {
@@ -32,7 +39,7 @@ struct Clip {
     if (by == ClipBy::value) {
       const auto most = static_cast<Scalar>(limit);
       each([most](std::span<Scalar> part) {
-        for (Scalar& g : part) g = std::clamp(g, -most, most);
+        change(part, [most]<class Pack>(const Pack& g) { return std::experimental::clamp(g, Pack(-most), Pack(most)); });
       });
     } else if (by == ClipBy::norm) {
       each([this](std::span<Scalar> part) { scale(part, sum_of_squares<Scalar>(part)); });
@@ -63,7 +70,16 @@ struct Clip {
     const double norm = std::sqrt(squares);
     if (!(norm > limit)) return;
     const auto factor = static_cast<Scalar>(limit / norm);
-    for (Scalar& x : numbers) x *= factor;
+    change(numbers, [factor](const auto& g) { return g * factor; });
+  }
+
+  template <class Scalar, class Change>
+  static void change(std::span<Scalar> numbers, Change to) {
+    parallel_for(numbers.size(), parallel_grain, [&](std::size_t first, std::size_t last) {
+      for_packs<Scalar>(last - first, [&]<class Pack>(Pack, std::size_t i) {
+        store_pack<Pack>(to(load_pack<Pack>(&numbers[first + i])), &numbers[first + i]);
+      });
+    });
   }
 };
 

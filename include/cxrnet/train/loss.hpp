@@ -28,6 +28,7 @@ struct StepResult {
 ///   static constexpr Seed seed;                  whose gradient it gives
 ///   template <op::Activation end>
 ///   static constexpr bool fits();                asserts that a network that ends in `end` has what it needs
+///   void check() const;                          ArgumentError where its options make no sense
 ///   double value(std::span<const Scalar> outputs, std::span<const float> targets) const;       of one sample
 ///   void gradient(outputs, targets, Scalar weight, int n, std::span<Scalar> result) const;     of weight * value / n
 ///   static double correct(outputs, targets);     0 to 1
@@ -35,10 +36,19 @@ template <class L>
 concept LossContract = requires(const L& loss, std::span<const float> outputs, std::span<float> result) {
   { L::name } -> std::convertible_to<std::string_view>;
   { L::seed } -> std::convertible_to<Seed>;
+  loss.check();
   { loss.value(outputs, outputs) } -> std::same_as<double>;
   loss.gradient(outputs, outputs, 1.0F, 1, result);
   { L::correct(outputs, outputs) } -> std::same_as<double>;
 };
+
+namespace detail {
+
+inline void check_smoothing(double label_smoothing) {
+  if (!(label_smoothing >= 0 && label_smoothing <= 1)) throw ArgumentError("Label smoothing is from 0 to 1.");
+}
+
+}  // namespace detail
 
 /// Keras clips probabilities to 1e-7 .. 1 - 1e-7 before a logarithm.
 template <class Scalar>
@@ -59,6 +69,7 @@ struct CategoricalCrossentropy {
                   "cxrnet: CategoricalCrossentropy needs a network that ends in Softmax");
     return true;
   }
+  void check() const { detail::check_smoothing(label_smoothing); }
 
   template <class Scalar>
   [[nodiscard]] double value(std::span<const Scalar> probabilities, std::span<const float> targets) const {
@@ -103,6 +114,7 @@ struct BinaryCrossentropy {
     static_assert(end == op::Activation::sigmoid, "cxrnet: BinaryCrossentropy needs a network that ends in Sigmoid");
     return true;
   }
+  void check() const { detail::check_smoothing(label_smoothing); }
 
   template <class Scalar>
   [[nodiscard]] double value(std::span<const Scalar> probabilities, std::span<const float> targets) const {

@@ -1,7 +1,9 @@
 #pragma once
+#include <cxrnet/core/error.hpp>
 #include <cxrnet/core/parameter.hpp>
 
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +34,7 @@ using OptimizerState = std::array<std::span<Scalar>, count>;
 ///   double learning_rate;
 ///   double weight_decay;                                   decoupled: p -= p * weight_decay * learning rate, first
 ///   Decays decays;
+///   void check() const;                                    ArgumentError where other options make no sense
 ///   template <class Scalar>
 ///   void step(const UpdateRates&, std::span<Scalar> parameters, std::span<const Scalar> gradients,
 ///             const OptimizerState<Scalar, state_per_parameter>& state) const;
@@ -46,8 +49,20 @@ concept OptimizerContract =
       { mine.learning_rate } -> std::same_as<double&>;
       { optimizer.weight_decay } -> std::convertible_to<double>;
       { optimizer.decays } -> std::convertible_to<Decays>;
+      optimizer.check();
       optimizer.step(rates, values, gradients, state);
     };
+
+/// ArgumentError where an optimiser's options make no sense.
+template <OptimizerContract Optimizer>
+void check_optimizer(const Optimizer& optimizer) {
+  for (const double option : {optimizer.learning_rate, optimizer.weight_decay}) {
+    if (!std::isfinite(option) || option < 0) {
+      throw ArgumentError("An optimizer's learning rate and weight decay are finite and not below 0.");
+    }
+  }
+  optimizer.check();
+}
 
 /// The weight decay of one parameter.
 template <OptimizerContract Optimizer>

@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/core/error.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/train/optimizer.hpp>
 
@@ -22,6 +23,10 @@ struct Sgd {
   static constexpr std::string_view name = "sgd";
   /// The velocity; zero without momentum.
   static constexpr std::size_t state_per_parameter = 1;
+
+  void check() const {
+    if (!(momentum >= 0 && momentum < 1)) throw ArgumentError("A momentum is from 0 to below 1.");
+  }
 
   template <class Scalar>
   void step(const UpdateRates& rates, std::span<Scalar> parameters, std::span<const Scalar> gradients,

@@ -71,7 +71,8 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     return Lowering::head_plan.bytes * static_cast<std::size_t>(capacity);
   }
 
-  /// Trains `model`, which must outlive this, on batches of up to its capacity; `seed` draws dropout.
+  /// Trains `model`, which must outlive this, on batches of up to its capacity; `seed` draws dropout. ArgumentError where
+  /// an option makes no sense.
   explicit Trainer(Model<Net, Backend>& model, Optimizer chosen = {}, std::uint64_t seed = 0, Loss by = {},
                    Clip within = {})
       : optimizer(chosen),
@@ -88,7 +89,9 @@ class Trainer : private detail::trainable_on<Net, Backend> {
         outputs_(static_cast<std::size_t>(model.capacity()) * T::output.size()),
         seed_(outputs_.size()),
         targets_(outputs_.size()) {
-    if (clip.by != ClipBy::nothing && !(clip.limit > 0)) throw ArgumentError("Gradients are clipped to a limit above 0.");
+    check_optimizer(optimizer);
+    loss.check();
+    clip.check();
     factors_.fill(1);
     context_.dropout.seed = seed;
     context_.seed = Loss::seed;
