@@ -18,7 +18,11 @@ build_programs() {
   shift
   install_packages "${build_packages[@]}"
   bash weights/fetch.sh
-  if [ "$bench" = ON ] || [ ! -f build/cpu/build.ninja ]; then cmake --preset cpu -DCXRNET_TESTS=OFF "-DCXRNET_BENCH=$bench"; fi
+  if [ ! -f build/cpu/build.ninja ]; then
+    cmake --preset cpu -DCXRNET_TESTS=OFF "-DCXRNET_BENCH=$bench"
+  elif [ "$bench" = ON ]; then
+    cmake --preset cpu -DCXRNET_BENCH=ON
+  fi
   cmake --build build/cpu --target "$@"
 }
 
