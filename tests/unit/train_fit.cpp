@@ -1,16 +1,23 @@
 #include <cxrnet/backend/onednn/onednn.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/dropout.hpp>
 #include <cxrnet/layers/flatten.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/layers/input.hpp>
+#include <cxrnet/data/label_table.hpp>
+#include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>
+#include <cxrnet/train/learning_rate.hpp>
+#include <cxrnet/train/reduce_on_plateau.hpp>
+#include <cxrnet/train/scheduled_rate.hpp>
 
 #include "catch.hpp"
 #include "data_fixtures.hpp"
 
+#include <bit>
 #include <limits>
 #include <optional>
 
@@ -234,4 +241,276 @@ TEST_CASE("What cannot be trained on is refused before anything runs", "[train_f
   CHECK(contains(refusal(three, nullptr, {.batch = 4}), "has 3 classes, the network 2"));
   CHECK(contains(refusal(*train.set, &three, {.batch = 4}), "has 3 classes"));
   CHECK_THROWS_AS(net.set_parameters(std::vector<float>(3)), ArgumentError);
+}
+
+namespace {
+
+/// Everything random and everything with a state.
+using Busy = Seq<Input<12, 10, 3, Rescale<1, 255>>, Freeze<Conv2D<3, 3, Relu>>, Conv2D<4, 3, Relu>, GAP, Dropout<0.4>,
+                 Dense<5, Relu>, Dense<2, Softmax>>;
+using Normalised = Seq<Input<12, 10, 3, Rescale<1, 255>>, Freeze<Conv2D<3, 3, Relu>>, Conv2D<4, 3>, BatchNorm<>, GAP,
+                       Dropout<0.4>, Dense<5, Relu>, BatchNorm<>, Dense<2, Softmax>>;
+
+/// All that a run leaves, times excluded, bit for bit.
+struct Outcome {
+  std::vector<float> parameters;
+  std::vector<float> optimizer_state;
+  std::uint64_t steps = 0;
+  double learning_rate = 0;
+  std::string stop_reason;
+  std::vector<std::uint64_t> figures{};
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+struct Collect {
+  std::vector<TrainingState> states;
+  void resumable(TrainingRun& run) { states.push_back(run.snapshot()); }
+};
+
+template <class Net, class Backend, class Augmentation>
+Outcome train(const Images& images, const Images& validation, const FitOptions& options, Collect* collect = nullptr) {
+  ClassifierOf<Net, Backend, Augmentation> net(initial_parameters<Net>(3), 4, 9, Adam{.learning_rate = 0.02});
+  Callbacks callbacks{
+      EarlyStopping{.monitor = Monitor::val_loss, .patience = 3, .min_delta = 0.05, .best_weights = BestWeights::restore},
+      ReduceOnPlateau{.monitor = Monitor::loss, .factor = 0.5, .patience = 1, .min_delta = 0.1}};
+  if (collect != nullptr) callbacks.add(*collect);
+  const FitResult result = fit(net, *images.set, &*validation.set, options, std::move(callbacks));
+  Outcome outcome{{net.parameters().begin(), net.parameters().end()},
+                  {net.optimizer_state().begin(), net.optimizer_state().end()},
+                  net.steps(),
+                  net.learning_rate(),
+                  result.stop_reason};
+  for (const auto& e : result.history.epochs) {
+    for (const double x : {e.loss, e.accuracy, e.val_loss, e.val_accuracy, e.val_auc, e.learning_rate}) {
+      outcome.figures.push_back(std::bit_cast<std::uint64_t>(x));
+    }
+  }
+  return outcome;
+}
+
+/// The uninterrupted run, and one from each of its snapshots, must leave the same.
+template <class Net, class Backend, class Augmentation>
+Outcome check_resumes(FitOptions options) {
+  const Images images(11);
+  const Images validation(6, 50);
+  options.batch = 4;
+  options.seed = 5;
+  Collect collect;
+  const Outcome whole = train<Net, Backend, Augmentation>(images, validation, options, &collect);
+  for (const unsigned threads : {1U, 2U, 5U}) {
+    options.threads = threads;
+    CHECK(train<Net, Backend, Augmentation>(images, validation, options) == whole);
+  }
+  CHECK(collect.states.size() == whole.steps + whole.figures.size() / 6);
+  for (const TrainingState& state : collect.states) {
+    options.resume = &state;
+    const bool same = train<Net, Backend, Augmentation>(images, validation, options) == whole;
+    INFO("resumed after epoch " << state.epoch << " and " << state.batches << " steps");
+    CHECK(same);
+  }
+  return whole;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A run resumed from any of its snapshots ends in the same bits", "[train_fit]", Reference<float>, OneDnn) {
+  const Outcome plain = check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 8});
+  CHECK(contains(plain.stop_reason, "val_loss has not improved"));
+  CHECK(plain.learning_rate < 0.02);
+  CHECK(plain.steps < 24);
+  (void)check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 3, .random_numbers = RandomNumbers::keras});
+  (void)check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 3, .sampling = Sampling::balanced});
+  const Outcome once = check_resumes<Busy, TestType, NoAugment>({.epochs = 3, .class_weights = {0.5F, 2}});
+  const Outcome anew =
+      check_resumes<Busy, TestType, NoAugment>({.epochs = 3, .class_weights = {0.5F, 2}, .feature_memory = 0});
+  CHECK(once == anew);
+}
+
+TEMPLATE_TEST_CASE("Moving averages go on from a snapshot as everything else", "[train_fit]", Reference<float>, OneDnn) {
+  const Outcome augmented = check_resumes<Normalised, TestType, ReferenceAugment>({.epochs = 3});
+  CHECK(augmented.parameters != initial_parameters<Normalised>(3));
+  (void)check_resumes<Normalised, TestType, NoAugment>({.epochs = 3});
+}
+
+TEST_CASE("A run stopped while it is validated is resumed there", "[train_fit]") {
+  const Images images(11);
+  const Images validation(6, 50);
+  const FitOptions options{.epochs = 3, .batch = 4};
+  using Net = Busy;
+  const Outcome whole = train<Net, OneDnn, ReferenceAugment>(images, validation, options);
+  struct Stopper : Collect {
+    std::atomic<bool> stop{false};
+    void validation_begin(TrainingRun&) { stop = true; }
+  } stopper;
+  ClassifierOf<Net, OneDnn, ReferenceAugment> net(initial_parameters<Net>(3), 4, 9, Adam{.learning_rate = 0.02});
+  FitOptions stopping = options;
+  stopping.stop = &stopper.stop;
+  const FitResult stopped = fit(net, *images.set, &*validation.set, stopping, {stopper});
+  CHECK(stopped.stop_reason == "it was asked to stop");
+  const TrainingState& last = stopper.states.back();
+  CHECK(last.epoch == 0);
+  CHECK(last.batches == 3);
+  CHECK(last.history.epochs.empty());
+  FitOptions resumed = options;
+  resumed.resume = &last;
+  CHECK(train<Net, OneDnn, ReferenceAugment>(images, validation, resumed) == whole);
+}
+
+TEST_CASE("A resumed run can be made longer, and is refused where it is another's", "[train_fit]") {
+  const Images images(11);
+  const FitOptions options{.epochs = 2, .batch = 4};
+  Collect collect;
+  const Run<ReferenceAugment> two(images, nullptr, {.epochs = 2}, {collect});
+  const Run<ReferenceAugment> four(images, nullptr, {.epochs = 4});
+  CHECK(Run<ReferenceAugment>(images, nullptr, {.epochs = 4, .resume = &collect.states.back()}).parameters() ==
+        four.parameters());
+  const auto refusal = [&](const TrainingState& state, FitOptions changed, Callbacks callbacks = {}) {
+    ClassifierOf<Net, Reference<float>, ReferenceAugment> net(initial_parameters<Net>(3), 5);
+    changed.resume = &state;
+    return message_of<ArgumentError>([&] { fit(net, *images.set, nullptr, changed, std::move(callbacks)); });
+  };
+  const TrainingState& middle = collect.states[1];  // after the second step
+  REQUIRE(middle.batches == 2);
+  CHECK(refusal(middle, options).empty());
+  CHECK(contains(refusal(middle, {.epochs = 2, .batch = 5}), "has seen 8 images in 2 batches"));
+  CHECK(contains(refusal(collect.states.back(), {.epochs = 1, .batch = 4}), "has made 2 epochs"));
+  CHECK(contains(refusal(collect.states[5], {.epochs = 1, .batch = 4}), "more than the 1 epochs asked for"));
+  TrainingState bad = middle;
+  bad.parameters.pop_back();
+  CHECK(contains(refusal(bad, options), "another network's state"));
+  bad = middle;
+  bad.optimizer_state.push_back(0);
+  CHECK(contains(refusal(bad, options), "optimizer's state"));
+  bad = middle;
+  bad.batches = std::numeric_limits<std::size_t>::max();
+  CHECK(contains(refusal(bad, options), "which no run on these 11 images"));
+  bad = middle;
+  bad.epoch = -1;
+  CHECK(contains(refusal(bad, options), "which no run"));
+  bad = middle;
+  bad.callbacks["early_stopping"] = {};
+  CHECK(contains(refusal(bad, options), "had the callbacks early_stopping, this one has none"));
+  CHECK(contains(refusal(bad, options, {EarlyStopping{.monitor = Monitor::loss}}), "lacks 'best_epoch'"));
+}
+
+TEST_CASE("Callbacks decide when training ends and with which weights", "[train_fit]") {
+  const Images images(11);
+  const Images validation(6, 50);
+  struct Keep {
+    std::vector<std::vector<float>> parameters;
+    void epoch_end(TrainingRun& run, const EpochRecord&) {
+      parameters.emplace_back(run.classifier().parameters().begin(), run.classifier().parameters().end());
+    }
+  } keep;
+  EarlyStopping stopper{.patience = 1, .best_weights = BestWeights::restore};
+  // Rates so large that the loss must rise.
+  const Run<ReferenceAugment> run(images, &validation, {.epochs = 40},
+                                  {ScheduledRate(ExponentialDecay{1e-3, 3, 4.0}), keep, stopper});
+  REQUIRE(stopper.stopped_epoch > 1);
+  CHECK(run.result.history.epochs.size() == static_cast<std::size_t>(stopper.stopped_epoch));
+  CHECK(run.result.stop_reason == "val_loss has not improved for 1 epochs");
+  CHECK_FALSE(run.result.stopped);
+  CHECK(stopper.best_epoch == stopper.stopped_epoch - 1);
+  CHECK(run.parameters() == keep.parameters[static_cast<std::size_t>(stopper.best_epoch - 1)]);
+  CHECK(run.parameters() != keep.parameters.back());
+  CHECK(run.result.history.epochs[1].learning_rate == ExponentialDecay{1e-3, 3, 4.0}(5));
+
+  struct AtOnce {
+    void batch_end(TrainingRun& run) { run.stop("enough"); }
+  };
+  const Run<ReferenceAugment> once(images, &validation, {.epochs = 4}, {AtOnce{}});
+  CHECK(once.result.steps == 1);
+  CHECK(once.result.stop_reason == "enough");
+  CHECK(once.result.history.epochs.empty());
+}
+
+TEST_CASE("Class weights weigh each sample's loss", "[train_fit]") {
+  const Images images(4, 0);
+  images.folder().write("b/99.png", grey_png(20, 16, 99));
+  const ImageDataset uneven(list_image_folder(images.folder().path()), {.size = {12, 10}});
+  CHECK(balanced_class_weights(uneven) == std::vector<float>{5.0F / (2 * 2), 5.0F / (2 * 3)});
+  const auto first_loss = [&](std::vector<float> weights) {
+    ClassifierOf<Net, Reference<float>> net(initial_parameters<Net>(3), 5);
+    return fit(net, uneven, nullptr, {.epochs = 1, .batch = 5, .class_weights = std::move(weights)}).history.epochs[0].loss;
+  };
+  const double a = first_loss({1, 0});
+  const double b = first_loss({0, 1});
+  CHECK(a > 0);
+  CHECK(first_loss({}) == Approx(a + b));
+  CHECK(first_loss({1, 1}) == first_loss({}));
+  CHECK(first_loss({1.25F, 3}) == Approx(1.25 * a + 3 * b));
+  for (const std::vector<float>& bad : {std::vector<float>{1}, {1, 2, 3}, {1, -1}, {1, std::numeric_limits<float>::infinity()}}) {
+    CHECK(contains(message_of<ArgumentError>([&] { (void)first_loss(bad); }), "one for each of the 2 classes"));
+  }
+}
+
+TEST_CASE("Balanced sampling takes as many images of every class", "[train_fit]") {
+  const Images images(4, 0);
+  for (unsigned i = 0; i < 5; ++i) images.folder().write("b/9" + std::to_string(i) + ".png", grey_png(20, 16, 90 + i));
+  const ImageDataset uneven(list_image_folder(images.folder().path()), {.size = {12, 10}});  // 2 and 7
+  std::vector<std::size_t> samples;
+  ClassifierOf<Net, Reference<float>, ReferenceAugment> net(initial_parameters<Net>(3), 4);
+  const auto seen = [&](TrainingRun& run, const EpochRecord&) { samples.push_back(run.samples()); };
+  fit(net, uneven, nullptr, {.epochs = 2, .batch = 4, .sampling = Sampling::balanced}, {seen});
+  CHECK(samples == std::vector<std::size_t>{10, 10});
+  CHECK(contains(message_of<ArgumentError>([&] {
+                   fit(net, uneven, nullptr,
+                       {.batch = 4, .random_numbers = RandomNumbers::keras, .sampling = Sampling::balanced});
+                 }),
+                 "no balanced sampling"));
+}
+
+TEST_CASE("Features that do not fit in memory are computed in each epoch", "[train_fit]") {
+  const Images train(8);
+  const Images validation(6, 50);
+  Profile profile;
+  const Run<NoAugment> anew(train, &validation, {.epochs = 3, .feature_memory = 0, .profile = &profile});
+  CHECK(profile.images == 3 * (8 + 6));
+  const Run<NoAugment> once(train, &validation, {.epochs = 3});
+  CHECK(anew.parameters() == once.parameters());
+  CHECK(anew.figures() == once.figures());
+}
+
+TEST_CASE("A network of one sigmoid learns two classes", "[train_fit]") {
+  using One = Seq<Input<12, 10, 3, Rescale<1, 255>>, Conv2D<4, 3, Relu>, GAP, Dense<1, Sigmoid>>;
+  const Images train(8);
+  ClassifierOf<One, OneDnn, NoAugment, Adam, BinaryCrossentropy> net(initial_parameters<One>(3), 8, 0, {.learning_rate = 0.01});
+  const auto history = fit(net, *train.set, &*train.set, {.epochs = 60, .batch = 8}).history.epochs;
+  CHECK(history.back().loss < 0.8 * history.front().loss);
+  CHECK(history.back().val_auc > history.front().val_auc);
+}
+
+TEST_CASE("A network of sigmoids learns labels that go together", "[train_fit]") {
+  // Bright on the left, bright at the top: either, both or neither.
+  const TemporaryFolder folder;
+  std::string table = "Image Index,Finding Labels\n";
+  for (unsigned i = 0; i < 16; ++i) {
+    const bool left = i % 2 != 0;
+    const bool top = i % 4 >= 2;
+    std::string rows;
+    for (unsigned y = 0; y < 6; ++y) {
+      for (unsigned x = 0; x < 6; ++x) {
+        rows += static_cast<char>(20 + 7 * ((x * 5 + y * 3 + i) % 9) + (left && x < 3 ? 80 : 0) + (top && y < 3 ? 80 : 0));
+      }
+    }
+    const std::string name = std::to_string(i) + ".png";
+    folder.write(name, PngWriter().header(6, 6, 8, 0).pixels(rows, 6).done());
+    table += name + ',' + (left ? "left" : "") + (left && top ? "|" : "") + (top ? "top" : "") +
+             (left || top ? "" : "No Finding") + '\n';
+  }
+  const ImageDataset set(list_label_table(folder.write("table.csv", bytes_of(table)), folder.path()), {.size = {6, 6}});
+  using Sigmoids = Seq<Input<6, 6, 3, Rescale<1, 255>>, Flatten, Dense<2, Sigmoid>>;
+  ClassifierOf<Sigmoids, OneDnn, NoAugment, Adam, BinaryCrossentropy> net(initial_parameters<Sigmoids>(3), 16, 0,
+                                                                          {.learning_rate = 0.02});
+  const auto history = fit(net, set, &set, {.epochs = 150, .batch = 8}).history.epochs;
+  CHECK(history.front().loss > 0.5);
+  CHECK(history.back().loss < 0.2);
+  CHECK(history.front().val_auc < 1);
+  CHECK(history.back().val_auc == 1);
+  CHECK(history.front().val_accuracy < 1);
+  CHECK(history.back().val_accuracy == 1);
+  const FitOptions weighted{.batch = 8, .class_weights = {1, 1}};
+  CHECK_THROWS_AS(fit(net, set, nullptr, weighted), ArgumentError);
+  CHECK_THROWS_AS(fit(net, set, nullptr, {.batch = 8, .sampling = Sampling::balanced}), ArgumentError);
+  CHECK_THROWS_AS(balanced_class_weights(set), ArgumentError);
 }
