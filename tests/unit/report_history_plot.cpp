@@ -113,3 +113,16 @@ TEST_CASE("A history without epochs, or another kind of file, is refused", "[rep
   CHECK_THROWS_AS(write_history_plot(folder.path() / "history.bmp", history_of(2)), ArgumentError);
   CHECK(folder.files() == 0);
 }
+
+TEST_CASE("A dotted line parts the phases of a history", "[report]") {
+  const std::string terminal = "svg";
+  CHECK(count(history_plot_script(history_of(6), terminal), "set arrow") == 0);
+  const std::string script = history_plot_script(history_of(6), terminal, {2, 4});
+  CHECK(count(script, "set arrow") == 2);
+  CHECK(script.find("from 2.5, graph 0 to 2.5, graph 1 nohead") < script.find("\nplot "));
+  if (!have_gnuplot()) return;
+  const Folder folder;
+  write_history_plot(folder.path() / "plain.svg", history_of(6));
+  write_history_plot(folder.path() / "phases.svg", history_of(6), {2});
+  CHECK(content(folder.path() / "plain.svg") != content(folder.path() / "phases.svg"));
+}

@@ -72,8 +72,10 @@ inline std::string panel(const History& history, std::string_view quantity, std:
 }  // namespace detail
 
 /// The gnuplot script of the plot that Keras users know: accuracy left, loss right, over the epochs. `terminal` is
-/// gnuplot's, with its options. Colours are Okabe and Ito's, told apart without colour too. Needs one epoch at least.
-[[nodiscard]] inline std::string history_plot_script(const History& history, std::string_view terminal) {
+/// gnuplot's, with its options. Colours are Okabe and Ito's, told apart without colour too. A dotted line stands after
+/// each epoch of `phase_ends`. Needs one epoch at least.
+[[nodiscard]] inline std::string history_plot_script(const History& history, std::string_view terminal,
+                                                     const std::vector<int>& phase_ends = {}) {
   if (history.epochs.empty())
     throw ArgumentError("there is no epoch to plot; train for at least one");
   std::string script = "set terminal " + std::string(terminal) + "\n$history << EOD\n";
@@ -104,6 +106,11 @@ inline std::string panel(const History& history, std::string_view quantity, std:
             "set title font ',19'\n"
             "set key at graph 0.5,-0.25 center center horizontal maxrows 1 Left reverse samplen 3.5 width 1\n"
             "set multiplot layout 1,2 margins 0.085,0.98,0.24,0.89 spacing 0.1,0\n";
+  for (const int epoch : phase_ends) {
+    const std::string at = std::to_string(epoch) + ".5";
+    script += "set arrow from " + at + ", graph 0 to " + at +
+              ", graph 1 nohead back linecolor rgb '#444444' linewidth 1.2 dashtype (2,4)\n";
+  }
   script += detail::panel(history, "accuracy", "Accuracy", detail::accuracy_axis(detail::finite_range(
                               history, &EpochRecord::accuracy, &EpochRecord::val_accuracy)),
                           &EpochRecord::accuracy, &EpochRecord::val_accuracy, 2);
@@ -115,13 +122,14 @@ inline std::string panel(const History& history, std::string_view quantity, std:
 
 /// Draws the history to `file`, an .svg or a .png, whole or not at all. Throws ArgumentError where there is no epoch or
 /// the ending is another, FileError where gnuplot is missing or the file cannot be written.
-inline void write_history_plot(const std::filesystem::path& file, const History& history) {
+inline void write_history_plot(const std::filesystem::path& file, const History& history,
+                               const std::vector<int>& phase_ends = {}) {
   const std::string look = " font 'DejaVu Sans,15' background rgb 'white'";
   if (file.extension() == ".svg") {
-    run_gnuplot(history_plot_script(history, "svg dynamic size 1200,500" + look), file, "</svg>");
+    run_gnuplot(history_plot_script(history, "svg dynamic size 1200,500" + look, phase_ends), file, "</svg>");
   } else if (file.extension() == ".png") {  // one and a half times the SVG; its fonts are in points, 4/3 of a pixel
     const std::string terminal = "pngcairo size 1800,750 fontscale 1.125 linewidth 1.5 pointscale 1.5" + look;
-    run_gnuplot(history_plot_script(history, terminal), file, std::string_view("IEND\xae\x42\x60\x82", 8));
+    run_gnuplot(history_plot_script(history, terminal, phase_ends), file, std::string_view("IEND\xae\x42\x60\x82", 8));
   } else {
     throw ArgumentError("cannot draw '" + file.string() + "': name a file that ends in .svg or .png");
   }
