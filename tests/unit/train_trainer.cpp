@@ -404,6 +404,23 @@ TEST_CASE("Clipping bounds what a step changes", "[train_trainer]") {
   CHECK(has(message_of<ArgumentError>([&] { length({ClipBy::norm, 0}); }), "a limit above 0"));
 }
 
+TEST_CASE("A parameter updated in blocks is updated as a whole", "[train_trainer]") {
+  using Net = Seq<Input<1, 1, 600>, Flatten, Dense<64>, Dense<2, Softmax>>;
+  using T = Traits<Net>;
+  static_assert(T::parameters[0].parameter.size() > parallel_grain);
+  Model<Net, Reference<float>> model(2, 1);
+  Trainer<Net, Reference<float>> trainer(model);
+  std::vector<float> whole(model.parameters().begin(), model.parameters().end());
+  std::vector<float> m(whole.size());
+  std::vector<float> v(whole.size());
+  const auto x = random_values<float>(2 * 600, 2);
+  for (const std::uint64_t step : {1U, 2U}) {
+    trainer.step(x, std::array{0, 1});
+    Adam{}.step<float>({step, Adam{}.learning_rate, 0}, whole, trainer.gradients(), {m, v});
+  }
+  CHECK(relative_error(model.parameters(), whole) < 1e-6);
+}
+
 TEST_CASE("A trainer refuses options that make no sense", "[train_trainer]") {
   Model<Small, Reference<float>> model(2, 1);
   const auto refusal = [&](Adam adam, CategoricalCrossentropy loss) {
