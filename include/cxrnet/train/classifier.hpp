@@ -60,8 +60,8 @@ class Classifier {
   /// See Trainer::set_group_rate.
   virtual void set_group_rate(std::string_view group, double factor) = 0;
 
-  /// Training steps made, what the optimiser keeps, and how to go on from both and the parameters: exactly as if training
-  /// had never stopped. ArgumentError, before anything changes, where a size is another.
+  /// Training steps made, what the optimiser keeps, and how to go on from both and the parameters: exactly as if
+  /// training had never stopped. ArgumentError, before anything changes, where a size is another.
   [[nodiscard]] virtual std::uint64_t steps() const = 0;
   [[nodiscard]] virtual std::span<const float> optimizer_state() const = 0;
   virtual void restore(std::span<const float> parameters, std::span<const float> optimizer_state,
@@ -143,8 +143,9 @@ class ClassifierOf final : public ClassifierCore<Net, Backend, Optimizer, Loss> 
 };
 
 template <class Net, class Backend, class Optimizer, class Loss>
-ClassifierCore<Net, Backend, Optimizer, Loss>::ClassifierCore(std::vector<float> parameters, int capacity, std::uint64_t seed,
-                                                               Optimizer optimizer, Loss loss, Clip clip)
+ClassifierCore<Net, Backend, Optimizer, Loss>::ClassifierCore(std::vector<float> parameters, int capacity,
+                                                              std::uint64_t seed, Optimizer optimizer, Loss loss,
+                                                              Clip clip)
     : model_(std::move(parameters), capacity), trainer_(model_, optimizer, seed, loss, clip) {}
 
 template <class Net, class Backend, class Optimizer, class Loss>

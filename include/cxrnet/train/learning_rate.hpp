@@ -46,11 +46,13 @@ struct StepDecay {
   double initial = 0.001;
   std::uint64_t every = 1;
   double factor = 0.1;
-  double operator()(std::uint64_t step) const { return initial * std::pow(factor, static_cast<double>(step / detail::length(every))); }
+  double operator()(std::uint64_t step) const {
+    return initial * std::pow(factor, static_cast<double>(step / detail::length(every)));
+  }
 };
 
-/// From initial down to alpha * initial over half a cosine of so many steps (Loshchilov and Hutter 2017), and no further:
-/// Keras's CosineDecay.
+/// From initial down to alpha * initial over half a cosine of so many steps (Loshchilov and Hutter 2017), and no
+/// further: Keras's CosineDecay.
 struct CosineDecay {
   double initial = 0.001;
   std::uint64_t steps = 1;

@@ -103,7 +103,8 @@ struct CategoricalCrossentropy {
 };
 
 /// The mean over the outputs of -(y log p + (1 - y) log(1 - p)), y smoothed to y (1 - s) + s / 2: each output is a
-/// question of its own. The gradient is that of the sigmoid's input, (p - y) / outputs, which knows nothing of the clipping.
+/// question of its own. The gradient is that of the sigmoid's input, (p - y) / outputs, which knows nothing of the
+/// clipping.
 struct BinaryCrossentropy {
   double label_smoothing = 0;
 
@@ -149,8 +150,8 @@ struct BinaryCrossentropy {
   [[nodiscard]] double smooth(float target) const { return double{target} * (1 - label_smoothing) + label_smoothing / 2; }
 };
 
-/// Targets of n samples by their labels, n x outputs: 1 for the label, 0 elsewhere; of a single output the label itself,
-/// 0 or 1. ArgumentError for a label that is no class, or where `targets` is no multiple of n.
+/// Targets of n samples by their labels, n x outputs: 1 for the label, 0 elsewhere; of a single output the label
+/// itself, 0 or 1. ArgumentError for a label that is no class, or where `targets` is no multiple of n.
 inline void one_hot(std::span<const int> labels, std::span<float> targets) {
   const std::size_t outputs = labels.empty() ? 0 : targets.size() / labels.size();
   if (targets.size() != labels.size() * outputs) {
@@ -169,7 +170,8 @@ inline void one_hot(std::span<const int> labels, std::span<float> targets) {
   }
 }
 
-/// What a loss says of the outputs for n samples, n x outputs as their targets. `weights`, one a sample, may be empty: 1.
+/// What a loss says of the outputs for n samples, n x outputs as their targets. `weights`, one a sample, may be empty:
+/// 1.
 template <class Scalar, LossContract Loss>
 StepResult score(const Loss& loss, std::size_t n, std::span<const Scalar> outputs, std::span<const float> targets,
                  std::span<const float> weights = {}) {

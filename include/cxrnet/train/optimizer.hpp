@@ -39,8 +39,8 @@ using OptimizerState = std::array<std::span<Scalar>, count>;
 ///   void step(const UpdateRates&, std::span<Scalar> parameters, std::span<const Scalar> gradients,
 ///             const OptimizerState<Scalar, state_per_parameter>& state) const;
 ///
-/// `step` updates each parameter by itself, since it is given blocks of them, from several threads at once. It takes the
-/// learning rate and the weight decay of now from UpdateRates, not from its members.
+/// `step` updates each parameter by itself, since it is given blocks of them, from several threads at once. It takes
+/// the learning rate and the weight decay of now from UpdateRates, not from its members.
 template <class O>
 concept OptimizerContract =
     requires(const O& optimizer, O& mine, std::span<float> values, std::span<const float> gradients,

@@ -11,8 +11,8 @@ namespace cxrnet {
 
 enum class Nesterov { no, yes };
 
-/// Stochastic gradient descent as Keras has it: velocity = momentum * velocity - rate * g, and the parameter goes by the
-/// velocity, or by momentum * velocity - rate * g where Nesterov looks ahead. See OptimizerContract.
+/// Stochastic gradient descent as Keras has it: velocity = momentum * velocity - rate * g, and the parameter goes by
+/// the velocity, or by momentum * velocity - rate * g where Nesterov looks ahead. See OptimizerContract.
 struct Sgd {
   double learning_rate = 0.01;
   double momentum = 0;

@@ -53,8 +53,8 @@ struct trainable_on<Net, Backend, -1> {};
 
 }  // namespace detail
 
-/// Trains what is behind the cut of a model, from features. Owns gradients, which exist for the parameters that training
-/// changes, and optimiser state, which exists for those that it changes by gradients.
+/// Trains what is behind the cut of a model, from features. Owns gradients, which exist for the parameters that
+/// training changes, and optimiser state, which exists for those that it changes by gradients.
 template <class Net, class Backend, OptimizerContract Optimizer = Adam, LossContract Loss = CategoricalCrossentropy>
 class Trainer : private detail::trainable_on<Net, Backend> {
  public:
@@ -71,8 +71,8 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     return Lowering::head_plan.bytes * static_cast<std::size_t>(capacity);
   }
 
-  /// Trains `model`, which must outlive this, on batches of up to its capacity; `seed` draws dropout. ArgumentError where
-  /// an option makes no sense.
+  /// Trains `model`, which must outlive this, on batches of up to its capacity; `seed` draws dropout. ArgumentError
+  /// where an option makes no sense.
   explicit Trainer(Model<Net, Backend>& model, Optimizer chosen = {}, std::uint64_t seed = 0, Loss by = {},
                    Clip within = {})
       : optimizer(chosen),
@@ -103,9 +103,9 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   Trainer& operator=(Trainer&&) = delete;
   ~Trainer() = default;
 
-  /// Forward, loss and gradients of a batch: features of n samples, their targets (n x outputs) and weights (n, or none:
-  /// 1 each), for the gradient of sum(weight * loss) / n as in Keras. Parameters stay as they are. ArgumentError where
-  /// the sizes do not fit.
+  /// Forward, loss and gradients of a batch: features of n samples, their targets (n x outputs) and weights (n, or
+  /// none: 1 each), for the gradient of sum(weight * loss) / n as in Keras. Parameters stay as they are. ArgumentError
+  /// where the sizes do not fit.
   StepResult gradients_of(std::span<const float> features, std::span<const float> targets,
                           std::span<const float> weights = {}) {
     const std::size_t count = targets.size() / T::output.size();
@@ -154,8 +154,8 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   }
 
   /// The learning rate of a group of layers (LayerInfo::group: "backbone", "head") is `factor` times the optimiser's
-  /// from now on. With 0 its parameters stay as they are, while the optimiser's moments and batch normalisation's averages
-  /// go on moving. ArgumentError names the groups that train where this is none.
+  /// from now on. With 0 its parameters stay as they are, while the optimiser's moments and batch normalisation's
+  /// averages go on moving. ArgumentError names the groups that train where this is none.
   void set_group_rate(std::string_view group, double factor) {
     if (!std::isfinite(factor) || factor < 0) throw ArgumentError("The factor of a group's learning rate is 0 or more.");
     bool found = false;
