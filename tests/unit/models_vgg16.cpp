@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 using namespace cxrnet;
 using namespace cxrnet::test;
@@ -154,8 +155,33 @@ static_assert(Trainer<Reference2<FreezeThrough<4>>, OneDnn>::gradient_bytes == (
 static_assert(Trainer<Reference2<Frozen>, OneDnn>::gradient_bytes == 65922 * 4);
 static_assert(Traits<Reference2<FreezeThrough<4>>>::features == image_dims(14, 14, 512));
 
+/// VGG16 training as a whole, its blocks as they are or computed again.
+template <template <class...> class Wrap>
+using Blocks = Seq<Input<224, 224, 3>, Wrap<vgg::Block<1, 2>>, Wrap<vgg::Block<2, 2>>, Wrap<vgg::Block<3, 3>>,
+                   Wrap<vgg::Block<4, 3>>, Wrap<vgg::Block<5, 3>>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
+template <class Net>
+constexpr std::size_t arena = Trainer<Net, OneDnn>::arena_bytes(1);
+static_assert(arena<Blocks<Seq>> == arena<Reference2<Trainable>>);
+static_assert(arena<Blocks<Recompute>> < arena<Blocks<Seq>>);
+
+/// Probabilities of two images and every gradient.
+template <class Net>
+auto trained_once() {
+  using T = Traits<Net>;
+  const auto seed = random_values<float>(2 * T::output.size(), 3);
+  Head<Net, OneDnn> head(initial_parameters<Net>(1), 2);
+  auto output = head.forward(random_values<float>(2 * T::features.size(), 2, 0, 1));
+  return std::pair(output, head.backward(seed));
+}
+
 }  // namespace
 
+TEST_CASE("VGG16's blocks computed again give the same gradients to the bit, in a smaller arena", "[models_vgg16][slow]") {
+  const auto plain = trained_once<Blocks<Seq>>();
+  CHECK((plain == trained_once<Blocks<Recompute>>()));
+  std::cout << "vgg16, training arena for each image: " << arena<Blocks<Seq>> << " bytes, computed again "
+            << arena<Blocks<Recompute>> << "\n";
+}
 
 TEST_CASE("VGG16's maps are Keras's within 1e-4", "[models_vgg16][slow]") {
   const auto shared = shared_or_skip("VGG16's maps");
