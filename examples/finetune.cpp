@@ -11,16 +11,13 @@
 #include <cxrnet/report/history_plot.hpp>
 #include <cxrnet/report/metrics_json.hpp>
 #include <cxrnet/report/summary.hpp>
-#include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>
-#include <cxrnet/train/learning_rate.hpp>
-#include <cxrnet/train/reduce_on_plateau.hpp>
-#include <cxrnet/train/scheduled_rate.hpp>
 
 #include <CLI/CLI.hpp>
 #include <array>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <omp.h>
 #include <utility>
 
 using namespace cxrnet;
@@ -31,19 +28,18 @@ namespace {
 
 struct Settings {
   TrainSettings head;  ///< phase 1's, and what all read
+  // Phase 2's.
   int unfreeze_from = 5;
-  int epochs_2 = 0;  ///< 0: as many as phase 1
-  double learning_rate_2 = 1e-5;
+  int epochs = 0;  ///< 0: as many as phase 1
+  double learning_rate = 1e-5;
   double backbone_rate = 1;
   std::string schedule = "constant";
   double weight_decay = 0;
   double clip_norm = 0;  ///< 0: none
-  int patience = 0;      ///< 0: no early stopping
+
   int seeds = 1;
   bool no_control = false;
 };
-
-constexpr ReduceOnPlateau plateau{.factor = 0.2, .patience = 2};
 
 /// The trainings of one seed, each a folder of this name.
 constexpr std::array trainings{"phase1", "control", "phase2"};
@@ -82,8 +78,10 @@ class Recipe {
     if (!train_heads(trained)) return false;
     const int before = static_cast<int>(history_.epochs.size());
     TrainSettings settings = s_.head;
-    settings.epochs = before + s_.epochs_2;
-    settings.learning_rate = s_.learning_rate_2;
+    settings.epochs = before + s_.epochs;
+    settings.learning_rate = s_.learning_rate;
+    settings.backbone_rate = s_.backbone_rate;
+    settings.schedule = s_.schedule;
     settings.unfreeze_from = s_.unfreeze_from;
     const auto net = make_net(settings, std::move(trained), s_.weight_decay,
                               s_.clip_norm > 0 ? Clip{ClipBy::global_norm, s_.clip_norm} : Clip{});
@@ -92,11 +90,11 @@ class Recipe {
     TrainingState start;
     start.epoch = before;
     start.history = history_;
-    start.learning_rate = s_.learning_rate_2;
+    start.learning_rate = s_.learning_rate;
     start.parameters = changing_parameters(net->description(), net->parameters());
     start.optimizer_state.assign(net->optimizer_state().begin(), net->optimizer_state().end());
     announce("Phase 2: " + unfrozen(s_.unfreeze_from), *net);
-    const FitResult result = run("phase2", settings, *net, &start, phase_2_rates());
+    const FitResult result = run("phase2", settings, *net, &start);
     history_ = result.history;
     phase_1_epochs_ = before;
     write_history_json(out_ / "history.json", history_);
@@ -125,15 +123,15 @@ class Recipe {
     const auto net = make_net(s_.head, start_parameters(s_.head), 0, {});
     announce("Phase 1: the head, VGG16 frozen", *net);
     LastState last;
-    const FitResult result = run("phase1", s_.head, *net, nullptr, {last});
+    const FitResult result = run("phase1", s_.head, *net, nullptr, &last);
     if (result.stopped) return false;
     trained.assign(net->parameters().begin(), net->parameters().end());
     history_ = result.history;
     if (s_.no_control) return true;
     TrainSettings longer = s_.head;
-    longer.epochs += s_.epochs_2;
+    longer.epochs += s_.epochs;
     announce("Control: phase 1 goes on for as many epochs as phase 2 will have, VGG16 still frozen", *net);
-    return !run("control", longer, *net, &last.state, {}).stopped;
+    return !run("control", longer, *net, &last.state).stopped;
   }
 
   std::unique_ptr<Classifier> make_net(const TrainSettings& settings, std::vector<float> parameters, double weight_decay,
@@ -155,35 +153,33 @@ class Recipe {
               << std::flush;
   }
 
-  Callbacks phase_2_rates() const {
-    if (s_.schedule == "plateau") return {ReduceOnPlateau(plateau)};
-    if (s_.schedule == "constant") return {};
-    const std::size_t steps = (inputs_.images.train->size() + s_.head.batch - 1) / s_.head.batch;
-    return {ScheduledRate(CosineDecay{s_.learning_rate_2, steps * static_cast<std::size_t>(s_.epochs_2)})};
-  }
-
-  /// One training, from the beginning or from a state, and its files.
+  /// One training, from the beginning or from a state, and its files. `last` may be null.
   FitResult run(const char* name, const TrainSettings& settings, Classifier& net, const TrainingState* from,
-                Callbacks callbacks) {
+                LastState* last = nullptr) {
     const RunImages& images = inputs_.images;
-    EarlyStopping stopping{.patience = s_.patience, .best_weights = BestWeights::restore};
-    if (s_.patience > 0) callbacks.add(stopping);
+    const int before = from != nullptr ? from->epoch : 0;
+    Callbacks callbacks = callbacks_of(settings, settings.epochs - before, images.train->size());
     callbacks.add(ShowProgress());
-    const FitOptions options{.epochs = settings.epochs,
-                             .batch = settings.batch,
-                             .seed = settings.seed,
-                             .random_numbers = settings.rng == "keras" ? RandomNumbers::keras : RandomNumbers::counter,
-                             .resume = from,
-                             .threads = settings.threads,
-                             .stop = &interrupted()};
+    if (last != nullptr) callbacks.add(*last);
+    FitOptions options{.epochs = settings.epochs,
+                       .batch = settings.batch,
+                       .seed = settings.seed,
+                       .random_numbers = settings.rng == "keras" ? RandomNumbers::keras : RandomNumbers::counter,
+                       .resume = from,
+                       .threads = settings.threads,
+                       .stop = &interrupted()};
+    if (settings.class_weights == "balanced") options.class_weights = balanced_class_weights(*images.train);
     FitResult result = fit(net, *images.train, images.validation.get(), options, std::move(callbacks));
     if (result.stopped && result.steps == 0) return result;
-    if (stopping.best_epoch > 0) {
-      std::cout << "The parameters of epoch " << stopping.best_epoch << " are kept: the least val_loss.\n";
+    if (result.stopped) {
+      std::cout << "Stopped at your request; what this phase has trained so far is being saved.\n";
+    } else if (!result.stop_reason.empty()) {
+      std::cout << "Stopped early: " << result.stop_reason << ".\n";
     }
-    if (result.stopped) std::cout << "Stopped at your request; what this phase has trained so far is being saved.\n";
+    if (settings.early_stopping > 0) {
+      std::cout << "The weights that are kept are those of the best epoch by " << settings.monitor << ".\n";
+    }
     History own = result.history;
-    const std::size_t before = from != nullptr ? from->history.epochs.size() : 0;
     own.epochs.erase(own.epochs.begin(), own.epochs.begin() + static_cast<std::ptrdiff_t>(before));
     const fs::path folder = out_ / name;
     write_trained(folder, net, images.train->classes(), own);
@@ -204,10 +200,10 @@ class Recipe {
 /// The models that are tested, in the order in which they are shown.
 std::vector<Compared> models_of(const Settings& s) {
   const auto epochs = [&](const std::string& count) {
-    return (s.patience > 0 ? ", at most " : ", ") + count + (count == "1" ? " epoch" : " epochs");
+    return (s.head.early_stopping > 0 ? ", at most " : ", ") + count + (count == "1" ? " epoch" : " epochs");
   };
   const std::string one = std::to_string(s.head.epochs);
-  const std::string both = one + " + " + std::to_string(s.epochs_2);
+  const std::string both = one + " + " + std::to_string(s.epochs);
   std::vector<Compared> models{{"phase1", "head alone" + epochs(one), {}}};
   if (!s.no_control) models.push_back({"control", "head alone" + epochs(both), {}});
   models.push_back({"phase2", unfrozen(s.unfreeze_from) + epochs(both), {}});
@@ -217,13 +213,12 @@ std::vector<Compared> models_of(const Settings& s) {
 nlohmann::ordered_json recipe_json(const Settings& s) {
   nlohmann::ordered_json json = settings_json(s.head);
   json["unfreeze_from"] = s.unfreeze_from;
-  json.update({{"epochs_2", s.epochs_2},
-               {"learning_rate_2", s.learning_rate_2},
-               {"backbone_rate", s.backbone_rate},
+  json["backbone_rate"] = s.backbone_rate;
+  json.update({{"epochs_2", s.epochs},
+               {"learning_rate_2", s.learning_rate},
                {"schedule_2", s.schedule},
                {"weight_decay_2", s.weight_decay},
-               {"clip_norm_2", s.clip_norm},
-               {"patience", s.patience}});
+               {"clip_norm_2", s.clip_norm}});
   return json;
 }
 
@@ -243,7 +238,7 @@ int finetune(Settings s) {
     throw ArgumentError("There is nothing to unfreeze from block " + std::to_string(s.unfreeze_from) +
                         " on: VGG16 has the blocks 1 to 5, and `train` is for the head alone.");
   }
-  if (s.epochs_2 == 0) s.epochs_2 = s.head.epochs;
+  if (s.epochs == 0) s.epochs = s.head.epochs;
   const auto out_of = [&](std::uint64_t seed) {
     return s.seeds > 1 ? s.head.out / ("seed" + std::to_string(seed)) : s.head.out;
   };
@@ -251,6 +246,7 @@ int finetune(Settings s) {
   for (std::uint64_t seed = s.head.seed; seed < last; ++seed) prepare(out_of(seed));
   require_writable(s.head.out / "comparison.json");
   use_threads(s.head.threads);
+  s.head.network_threads = omp_get_max_threads();
   Inputs inputs{open_run_images(s.head, describe({.preprocess = s.head.preprocess})), {}};
   inputs.hashes = read_inputs(s.head, inputs.images);
   const RunImages& images = inputs.images;
@@ -284,41 +280,33 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Fine-tunes VGG16 in two phases: the head on frozen features, then the last blocks too, at a low rate.\n"
       "RUN/phase1 and RUN/phase2 get the models. RUN/control is phase 1 continued, VGG16 frozen, for as many epochs as\n"
-      "phase 2: compare phase 2 with it, not with phase 1 alone. Epochs are chosen by validation (--patience) or not at\n"
-      "all; the test images are looked at once, when all of a seed's training is done.");
+      "phase 2: compare phase 2 with it, not with phase 1 alone. Epochs are chosen by validation (--early-stopping) or\n"
+      "not at all; the test images are looked at once, when all of a seed's training is done.");
   Settings s;
   TrainSettings& head = s.head;
   head.weights = default_weights();
-  app.add_option("--train", head.train, "Folder of training images, one subfolder for each of two classes")->required();
-  app.add_option("--val", head.val, "Folder of validation images, with the same classes")->required();
-  app.add_option("--test", head.test, "Folder of test images")->required();
+  add_data_options(app, head);
+  for (const char* name : {"--train", "--val", "--test"}) app.get_option(name)->required();
   app.add_option("--out", head.out, "Folder to write everything to; of several seeds, a folder in it for each")->required();
+  const auto rate = CLI::Range(0.0, 1e3);
   app.add_option("--unfreeze-from", s.unfreeze_from,
                  "First of VGG16's blocks that trains in phase 2, 1 to 5. From block 1 a step of 32 images takes about 7 GB\n"
                  "of memory: lower --batch where there is less")->capture_default_str();
   app.add_option("--epochs", head.epochs, "Epochs of each phase")->capture_default_str()->check(CLI::Range(1, 100000));
-  app.add_option("--epochs-2", s.epochs_2, "Epochs of phase 2, where it has others")->check(CLI::Range(1, 100000));
-  app.add_option("--learning-rate", head.learning_rate, "Adam's in phase 1")->capture_default_str()->check(CLI::Range(0.0, 1e3));
-  app.add_option("--learning-rate-2", s.learning_rate_2, "Adam's in phase 2")->capture_default_str()->check(CLI::Range(0.0, 1e3));
-  app.add_option("--backbone-rate", s.backbone_rate, "Phase 2: factor of the rate for VGG16's layers")->capture_default_str()->check(CLI::Range(0.0, 1e3));
-  app.add_option("--schedule", s.schedule, "Phase 2's rate: constant; cosine: down to 0; plateau: a fifth after 2 epochs without a better val_loss")
-      ->capture_default_str()->check(CLI::IsMember({"constant", "cosine", "plateau"}));
-  app.add_option("--weight-decay", s.weight_decay, "Phase 2: decoupled, as AdamW's")->capture_default_str()->check(CLI::Range(0.0, 1e3));
-  app.add_option("--clip-norm", s.clip_norm, "Phase 2: the gradients' norm is held below this")->check(CLI::PositiveNumber);
-  app.add_option("--patience", s.patience, "Ends a phase after so many epochs without a better val_loss; each keeps its best epoch, not its last")
-      ->check(CLI::Range(1, 100000));
+  app.add_option("--epochs-2", s.epochs, "Epochs of phase 2, where it has others")->check(CLI::Range(1, 100000));
+  app.add_option("--learning-rate", head.learning_rate, "Adam's in phase 1")->capture_default_str()->check(rate);
+  app.add_option("--learning-rate-2", s.learning_rate, "Adam's in phase 2")->capture_default_str()->check(rate);
+  app.add_option("--backbone-rate", s.backbone_rate, "Phase 2: times the learning rate, for VGG16's own layers")
+      ->capture_default_str()->check(rate);
+  app.add_option("--schedule", s.schedule,
+                 "Phase 2's learning rate: constant; cosine, down to 0; step, a tenth after each third of its epochs;\n"
+                 "plateau, a fifth after 2 epochs without a better val_loss")
+      ->capture_default_str()->check(CLI::IsMember({"constant", "cosine", "step", "plateau"}));
+  app.add_option("--weight-decay", s.weight_decay, "Phase 2: decoupled, as AdamW's")->capture_default_str()->check(rate);
+  app.add_option("--clip-norm", s.clip_norm, "Phase 2: the norm of all gradients together is held within this")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--no-control", s.no_control, "Leave the control out");
-  app.add_option("--seeds", s.seeds, "Repeat with so many seeds, and give mean and standard deviation")->capture_default_str()->check(CLI::Range(1, 1000));
-  app.add_option("--seed", head.seed, "The first seed, of the head's first weights, the order and the augmentation")->capture_default_str();
-  app.add_option("--batch", head.batch, "Images a step")->capture_default_str()->check(CLI::Range(1, 4096));
-  app.add_option("--weights", head.weights, "VGG16's convolutions (safetensors or Keras .h5)")->capture_default_str();
-  app.add_option("--rng", head.rng, "counter: draws depend on seed, epoch and image alone; keras: numpy's, as Keras's generator draws them")
-      ->capture_default_str()->check(CLI::IsMember({"counter", "keras"}));
-  app.add_option("--preprocess", head.preprocess, "rescale: by 1/255, the reference's; imagenet: what the weights were trained with, usually more accurate")
-      ->capture_default_str()->check(CLI::IsMember({"rescale", "imagenet"}));
-  app.add_flag("--no-augment{false}", head.augment, "Train on the images as they are; what is frozen sees each once");
-  app.add_option("--positive", head.positive, "Class that precision, recall and AUC are about; default: the first by name");
-  app.add_option("--threads", head.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
-  app.add_flag("--skip-bad", head.skip_bad, "Go on without images that cannot be read, and list them");
+  app.add_option("--seeds", s.seeds, "Repeat with so many seeds, from --seed on, and give mean and standard deviation")
+      ->capture_default_str()->check(CLI::Range(1, 1000));
   return run(app, argc, argv, [&] { return finetune(s); });
 }

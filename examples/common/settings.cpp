@@ -67,14 +67,12 @@ bool take(const Json& json, Setting& setting) {
 
 }  // namespace
 
-void add_options(CLI::App& app, TrainSettings& settings) {
+void add_data_options(CLI::App& app, TrainSettings& settings) {
   TrainSettings& s = settings;
   app.add_option("--train", s.train, "Folder of training images, one subfolder for each of two classes");
   app.add_option("--val", s.val, "Folder of validation images, with the same classes");
   app.add_option("--test", s.test, "Folder of test images: evaluated once, after training");
-  app.add_option("--out", s.out, "Folder to write the model, history, plots, metrics and checkpoints to");
   app.add_option("--weights", s.weights, "VGG16's convolutions (safetensors or Keras .h5)")->capture_default_str();
-  app.add_option("--epochs", s.epochs, "Passes over the training images")->capture_default_str()->check(CLI::Range(1, 100000));
   app.add_option("--batch", s.batch, "Images a step")->capture_default_str()->check(CLI::Range(1, 4096));
   app.add_option("--seed", s.seed, "Of the head's first weights, the order and the augmentation")->capture_default_str();
   app.add_option("--rng", s.rng, "counter: draws depend on seed, epoch and image alone; keras: numpy's, as Keras's generator draws them")
@@ -82,13 +80,6 @@ void add_options(CLI::App& app, TrainSettings& settings) {
   app.add_option("--preprocess", s.preprocess, "rescale: by 1/255, the reference's; imagenet: what the weights were trained with, usually more accurate")
       ->capture_default_str()->check(CLI::IsMember({"rescale", "imagenet"}));
   app.add_flag("--no-augment{false}", s.augment, "Train on the images as they are; their features are computed once");
-  app.add_option("--unfreeze-from", s.unfreeze_from, "The first of VGG16's blocks that trains, 1 to 5; 6: the head alone")
-      ->capture_default_str()->check(CLI::Range(1, 6));
-  app.add_option("--learning-rate", s.learning_rate, "Adam's")->capture_default_str()->check(CLI::Range(0.0, 1e3));
-  app.add_option("--backbone-rate", s.backbone_rate, "Times the learning rate, for VGG16's own layers where they train")
-      ->capture_default_str()->check(CLI::Range(0.0, 1e3));
-  app.add_option("--schedule", s.schedule, "Of the learning rate: constant; cosine, down to 0; step, a tenth after each third of the epochs")
-      ->capture_default_str()->check(CLI::IsMember({"constant", "cosine", "step"}));
   app.add_option("--early-stopping", s.early_stopping, "Stop after so many epochs without improvement, and keep the best epoch's weights")
       ->check(CLI::Range(1, 100000));
   app.add_option("--monitor", s.monitor, "What early stopping goes by")
@@ -97,8 +88,22 @@ void add_options(CLI::App& app, TrainSettings& settings) {
       ->capture_default_str()->check(CLI::IsMember({"none", "balanced"}));
   app.add_option("--positive", s.positive, "Class that precision, recall and AUC are about; default: the first by name");
   app.add_option("--threads", s.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
-  app.add_flag("--profile", s.profile, "Print the time by layer");
   app.add_flag("--skip-bad", s.skip_bad, "Go on without images that cannot be read, and list them");
+}
+
+void add_options(CLI::App& app, TrainSettings& settings) {
+  TrainSettings& s = settings;
+  add_data_options(app, s);
+  app.add_option("--out", s.out, "Folder to write the model, history, plots, metrics and checkpoints to");
+  app.add_option("--epochs", s.epochs, "Passes over the training images")->capture_default_str()->check(CLI::Range(1, 100000));
+  app.add_option("--unfreeze-from", s.unfreeze_from, "The first of VGG16's blocks that trains, 1 to 5; 6: the head alone")
+      ->capture_default_str()->check(CLI::Range(1, 6));
+  app.add_option("--learning-rate", s.learning_rate, "Adam's")->capture_default_str()->check(CLI::Range(0.0, 1e3));
+  app.add_option("--backbone-rate", s.backbone_rate, "Times the learning rate, for VGG16's own layers where they train")
+      ->capture_default_str()->check(CLI::Range(0.0, 1e3));
+  app.add_option("--schedule", s.schedule, "Of the learning rate: constant; cosine, down to 0; step, a tenth after each third of the epochs")
+      ->capture_default_str()->check(CLI::IsMember({"constant", "cosine", "step"}));
+  app.add_flag("--profile", s.profile, "Print the time by layer");
   app.add_option("--checkpoint-every", s.checkpoint_every, "Write a checkpoint after so many steps too, not only after each epoch and each minute");
 }
 

@@ -42,7 +42,9 @@ struct TrainSettings {
   std::filesystem::path out;  ///< not saved: a run's folder may be moved
 };
 
-/// Options for all of them but `network_threads`.
+/// Options of every program that trains: what it reads, how it feeds the network, by what it chooses an epoch.
+void add_data_options(CLI::App& app, TrainSettings& settings);
+/// Those and the others of `train`.
 void add_options(CLI::App& app, TrainSettings& settings);
 
 /// ArgumentError where there is no figure of that name.

@@ -7,6 +7,10 @@
 #include <cxrnet/io/model_io.hpp>
 #include <cxrnet/report/history.hpp>
 #include <cxrnet/report/metrics_json.hpp>
+#include <cxrnet/train/early_stopping.hpp>
+#include <cxrnet/train/learning_rate.hpp>
+#include <cxrnet/train/reduce_on_plateau.hpp>
+#include <cxrnet/train/scheduled_rate.hpp>
 
 #include <array>
 
@@ -47,6 +51,20 @@ std::vector<float> start_parameters(const TrainSettings& settings) {
   std::vector<float> parameters = initial_parameters(frozen, settings.seed);
   take_parameters(describe(frozen), read_weights(settings.weights), settings.weights.string(), Which::frozen, parameters);
   return parameters;
+}
+
+Callbacks callbacks_of(const TrainSettings& s, int epochs, std::size_t images) {
+  const std::uint64_t steps = static_cast<std::uint64_t>(epochs) * ((images + s.batch - 1) / s.batch);
+  Callbacks callbacks;
+  if (s.schedule == "cosine") callbacks.add(ScheduledRate(CosineDecay{s.learning_rate, steps}));
+  if (s.schedule == "step") callbacks.add(ScheduledRate(StepDecay{s.learning_rate, (steps + 2) / 3}));
+  if (s.schedule == "plateau") callbacks.add(ReduceOnPlateau{.factor = 0.2, .patience = 2});
+  if (s.early_stopping > 0) {
+    callbacks.add(EarlyStopping{.monitor = monitor_of(s.monitor),
+                                .patience = s.early_stopping,
+                                .best_weights = BestWeights::restore});
+  }
+  return callbacks;
 }
 
 void require_run_folder(const std::filesystem::path& folder) {

@@ -36,6 +36,9 @@ InputHashes read_inputs(const TrainSettings& settings, const RunImages& images);
 /// Random parameters for the settings' seed, the backbone's from the weight file, which may have another head or none.
 std::vector<float> start_parameters(const TrainSettings& settings);
 
+/// What the settings ask for of rates and early stopping, in a training of so many epochs on so many images.
+Callbacks callbacks_of(const TrainSettings& settings, int epochs, std::size_t images);
+
 /// FileError unless a finished run's files can be written to the folder, which is made where it is missing.
 void require_run_folder(const std::filesystem::path& folder);
 
