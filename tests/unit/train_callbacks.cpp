@@ -1,13 +1,38 @@
+#include <cxrnet/io/model_io.hpp>
 #include <cxrnet/train/callbacks.hpp>
 #include <cxrnet/train/early_stopping.hpp>
+#include <cxrnet/train/fit.hpp>
+#include <cxrnet/train/model_checkpoint.hpp>
+#include <cxrnet/train/reduce_on_plateau.hpp>
 
 #include "data_fixtures.hpp"
+#include "quoted.hpp"
 #include "rehearsal.hpp"
+
+#include <ostream>
+#include <sstream>
 
 using namespace cxrnet;
 using namespace cxrnet::test;
 
 namespace {
+
+// example-begin
+FitResult train(Classifier& net, const ImageDataset& images, const ImageDataset& validation,
+                const std::filesystem::path& best, std::ostream& out) {
+  const FitOptions options{.epochs = 40, .batch = 4, .seed = 7, .class_weights = balanced_class_weights(images)};
+  const auto save = [&](const Classifier& now, const EpochRecord&) {
+    save_model(best, now.description(), now.parameters(), {});
+  };
+  EarlyStopping stopper{.monitor = Monitor::val_auc, .patience = 5, .best_weights = BestWeights::restore};
+  FitResult result = fit(net, images, &validation, options,
+                         {stopper, ReduceOnPlateau{.factor = 0.5, .patience = 2},
+                          ModelCheckpoint{.monitor = Monitor::val_auc, .save = save},
+                          [&](const EpochRecord& epoch) { out << epoch.epoch << ": " << epoch.val_auc << '\n'; }});
+  out << "The best was epoch " << stopper.best_epoch << ".\n";
+  return result;
+}
+// example-end
 
 /// Writes down what it is called for.
 struct Log {
@@ -99,4 +124,22 @@ TEST_CASE("States go back to the callbacks of their names", "[train_callbacks]")
 TEST_CASE("A snapshot between two callbacks is refused", "[train_callbacks]") {
   const Rehearsal rehearsal;
   CHECK(contains(message_of<ArgumentError>([&] { (void)rehearsal.run.snapshot(); }), "only in the hook `resumable`"));
+}
+
+TEST_CASE("docs/training.md's callbacks train, save and restore the best", "[train_callbacks]") {
+  CHECK(doc_quotes("training.md", "train_callbacks.cpp"));
+  const TemporaryFolder folder;
+  for (unsigned i = 0; i < 9; ++i) folder.write((i < 3 ? "a/" : "b/") + std::to_string(i) + ".png", grey_png(6, 5, i));
+  const ImageDataset images(list_image_folder(folder.path()), {.size = {2, 2}});
+  ClassifierOf<Rehearsal::Net, Reference<float>> net(initial_parameters<Rehearsal::Net>(3), 4);
+  std::ostringstream out;
+  const auto best = folder.path() / "best.safetensors";
+  const FitResult result = train(net, images, images, best, out);
+  CHECK(contains(result.stop_reason, "val_auc has not improved for 5 epochs"));
+  CHECK(result.history.epochs.size() < 40);
+  CHECK(contains(out.str(), "\n" + std::to_string(result.history.epochs.size()) + ": "));
+  CHECK(contains(out.str(), "The best was epoch " + std::to_string(result.history.epochs.size() - 5) + "."));
+  std::vector<float> saved(net.description().parameter_count);
+  take_parameters(net.description(), read_weights(best), best.string(), Which::all, saved);
+  CHECK(std::equal(saved.begin(), saved.end(), net.parameters().begin()));
 }

@@ -2,6 +2,7 @@
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/data/loader.hpp>
 #include <cxrnet/data/schedule.hpp>
+#include <cxrnet/op/operation.hpp>
 #include <cxrnet/train/classifier.hpp>
 
 #include <algorithm>
@@ -18,12 +19,16 @@ struct FeatureOptions {
   const std::atomic<bool>* stop = nullptr;  ///< once true, no further batch is begun
 };
 
-/// What the layers before the cut give for prepared images: the images themselves where there are none such, else
-/// `features`, filled.
+/// Whether nothing is computed before the cut, so that features are the prepared images themselves.
+[[nodiscard]] inline bool features_are_images(const Description& network) {
+  return std::ranges::none_of(network.operations, [&](const op::Operation& o) { return o.layer < network.cut; });
+}
+
+/// What the layers before the cut give for prepared images: the images themselves, or `features`, filled.
 [[nodiscard]] inline std::span<const float> features_of_batch(const Classifier& net, std::span<const float> prepared,
                                                               std::vector<float>& features, Profile* profile) {
   const Description& network = net.description();
-  if (network.cut == 0) return prepared;
+  if (features_are_images(network)) return prepared;
   features.resize(prepared.size() / network.input.size() * network.features.size());
   net.features(prepared, features, profile);
   return features;

@@ -44,7 +44,7 @@ class Fitting {
     }
     const std::size_t width = net.description().features.size();
     // Images that no transform changes, before layers that do not train: their features are computed once.
-    keeps_features_ = net.static_images() && net.description().cut > 0 &&
+    keeps_features_ = net.static_images() && !features_are_images(net.description()) &&
                       train.size() <= options.feature_memory / sizeof(float) / width;
     if (options.resume != nullptr) resume(*options.resume);
   }
