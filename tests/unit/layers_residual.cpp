@@ -2,6 +2,7 @@
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/core/model.hpp>
 #include <cxrnet/layers/activation.hpp>
+#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dropout.hpp>
 #include <cxrnet/layers/input.hpp>
@@ -9,6 +10,7 @@
 
 #include "catch.hpp"
 #include "network.hpp"
+#include "quoted.hpp"
 
 #include <utility>
 #include <vector>
@@ -17,6 +19,15 @@ using namespace cxrnet;
 using namespace cxrnet::test;
 
 namespace {
+
+// example-begin
+/// A block that halves height and width.
+template <int Filters>
+using Halving = Residual<Shortcut<Conv2D<Filters, 1, Stride<2>, NoBias>, BatchNorm<>>,
+                         Conv2D<Filters, 3, Same, Stride<2>, NoBias>, BatchNorm<>, Relu,
+                         Conv2D<Filters, 3, Same, NoBias>, BatchNorm<>>;
+// example-end
+static_assert(Traits<Seq<Input<9, 6, 2>, Halving<5>>>::output == image_dims(5, 3, 5));
 
 /// Blocks whose shortcut is a layer, or several, or none; one stands in another.
 using Blocks = Seq<Input<6, 5, 2>, Probe, Residual<Conv2D<2, 3, Same, Relu>, Conv2D<2, 3, Same>>,
@@ -95,3 +106,5 @@ TEST_CASE("Blocks computed again give the same to the bit, dropout included", "[
   CHECK(output_and_gradients<Dropped<Seq>, Reference<float>>() == output_and_gradients<Dropped<Recompute>, Reference<float>>());
   CHECK(output_and_gradients<Dropped<Seq>, OneDnn>() == output_and_gradients<Dropped<Recompute>, OneDnn>());
 }
+
+TEST_CASE("docs/layers.md quotes this file too", "[layers_residual]") { CHECK(doc_quotes("layers.md", "layers_residual.cpp")); }
