@@ -6,6 +6,7 @@
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/models/resnet.hpp>
+#include <cxrnet/report/summary.hpp>
 #include <cxrnet/train/trainer.hpp>
 
 #include "catch.hpp"
@@ -119,6 +120,13 @@ TEST_CASE("ResNet's layers are named as Keras's, its shortcuts too", "[models_re
   CHECK(network.layers.back().group == "head");
   // Everything but the moving averages trains.
   CHECK(network.parameter_count - network.trainable_count == 2 * (3 * 3 + 3 * 6 + 3 * 12));
+}
+
+TEST_CASE("ResNet's summary has Keras's totals", "[models_resnet]") {
+  const std::string text = summary(description_of<ResNet20>);
+  CHECK(text.find("Total params: 274,042 (1.05 MB)") != std::string::npos);
+  CHECK(text.find("Trainable params: 272,474 (1.04 MB)") != std::string::npos);
+  CHECK(text.find("conv4_block3_2_bn    batch_normalization") != std::string::npos);
 }
 
 TEST_CASE("ResNet predicts and trains one step as Keras does", "[models_resnet]") {
