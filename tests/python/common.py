@@ -1,7 +1,6 @@
 """What the Keras tests share. Environment: CXRNET_BIN, the folder of the programs; KERAS_BACKEND."""
 
 import csv
-import json
 import os
 import pathlib
 import subprocess
@@ -12,8 +11,12 @@ import keras
 import numpy as np
 from PIL import Image
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
+import safetensors_file
+
 root = pathlib.Path(__file__).resolve().parents[2]
 programs = pathlib.Path(os.environ.get("CXRNET_BIN", root / "build/cpu/examples"))
+networks = programs.parent / "tests/interop/networks"
 weights = root / "weights/vgg16_imagenet_notop.safetensors"
 
 if not (programs / "evaluate").exists() or not weights.exists():
@@ -26,6 +29,7 @@ def work_folder():
 
 
 def run(program, *arguments):
+    """A program by its name, or an executable by its path; what it printed."""
     command = [str(programs / program), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -65,21 +69,31 @@ def compare(ours, model, data):
     assert spread > 1e-3, "every image is given the same probabilities: nothing was compared"
 
 
-def read_safetensors(path):
-    """Name -> float32 array."""
-    raw = pathlib.Path(path).read_bytes()
-    size = int.from_bytes(raw[:8], "little")
-    header = json.loads(raw[8 : 8 + size])
-    header.pop("__metadata__", None)
-    data = raw[8 + size :]
-    return {name: np.frombuffer(data[slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"]) for name, entry in header.items()}
+def network(*arguments):
+    """tests/interop/networks, which has the networks that the programs have not."""
+    if not networks.exists():
+        print(f"skipped: {networks} is missing; run tests/run.sh cpu first.")
+        sys.exit(77)
+    return run(networks, *arguments)
+
+
+def floats(path, *shape):
+    return np.fromfile(path, "<f4").reshape(shape)
+
+
+def closest(ours, theirs, tolerance, what):
+    """Fail unless the numbers agree and differ among themselves; returns the largest difference."""
+    difference = np.abs(ours - theirs).max()
+    assert ours.shape == theirs.shape and difference <= tolerance, (what, difference, ours, theirs)
+    assert np.ptp(ours, axis=0).max() > 10 * tolerance, f"{what}: every image gives the same, nothing was compared"
+    return difference
 
 
 def reference_model(seed):
     """The reference's network with the ImageNet convolutions and a random head whose outputs differ from image to image."""
     keras.utils.set_random_seed(seed)
     backbone = keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3))
-    tensors = read_safetensors(weights)
+    tensors = safetensors_file.read(weights)
     for layer in backbone.layers:
         if layer.weights:
             layer.set_weights([tensors[f"{layer.name}.kernel"], tensors[f"{layer.name}.bias"]])

@@ -97,7 +97,8 @@ TEST_CASE("Archives that hold no model are refused by their name", "[io_keras_ar
   const TempFolder temp;
   const std::vector<ZipMember> members{{"config.json", std::as_bytes(std::span(one))}};
   write_zip(temp.path() / "m.keras", members);
-  CHECK(has(message_of<FormatError>([&] { (void)read_keras(temp.path() / "m.keras"); }), "it has no member model.weights.h5"));
+  CHECK(has(message_of<FormatError>([&] { (void)read_keras(temp.path() / "m.keras"); }),
+            "it has no member model.weights.h5"));
 }
 
 TEST_CASE("The configuration names and orders layers where the weights do not", "[io_keras_archive]") {
@@ -122,9 +123,10 @@ TEST_CASE("The configuration names and orders layers where the weights do not", 
 }
 
 TEST_CASE("Classes are called as Keras calls them", "[io_keras_archive]") {
-  for (const auto& [name, snake] : {std::pair("MaxPooling2D", "max_pooling2d"), std::pair("Conv2DTranspose", "conv2d_transpose"),
-                                    std::pair("LSTM", "lstm"), std::pair("ReLU", "re_lu"), std::pair("Dense", "dense"),
-                                    std::pair("BatchNormalization", "batch_normalization"), std::pair("", "")}) {
+  for (const auto& [name, snake] :
+       {std::pair("MaxPooling2D", "max_pooling2d"), std::pair("Conv2DTranspose", "conv2d_transpose"),
+        std::pair("LSTM", "lstm"), std::pair("ReLU", "re_lu"), std::pair("Dense", "dense"),
+        std::pair("BatchNormalization", "batch_normalization"), std::pair("", "")}) {
     CHECK(cxrnet::detail::keras_snake_case(name) == snake);
   }
 }

@@ -20,7 +20,8 @@ std::string contents(const std::filesystem::path& file) {
 }
 
 /// The archive with `from` replaced by `to` wherever it stands, read for its member "a".
-std::string refusal(const TempFolder& temp, const std::string& archive, const std::string& from, const std::string& to) {
+std::string refusal(const TempFolder& temp, const std::string& archive, const std::string& from,
+                    const std::string& to) {
   std::string changed = archive;
   for (std::size_t at = changed.find(from); at != std::string::npos; at = changed.find(from, at + to.size())) {
     changed.replace(at, from.size(), to);
@@ -44,7 +45,8 @@ TEST_CASE("Members come back, and the same members give the same bytes", "[io_zi
   CHECK(std::equal(read.begin(), read.end(), bytes_of(other).begin(), bytes_of(other).end()));
   CHECK(archive.read("a", 300).size() == 300);
   CHECK(archive.read("empty", 0).empty());
-  CHECK(has(message_of<FormatError>([&] { (void)archive.read("a", 299); }), "its member a is larger than any such file"));
+  CHECK(
+      has(message_of<FormatError>([&] { (void)archive.read("a", 299); }), "its member a is larger than any such file"));
   CHECK(has(message_of<FormatError>([&] { (void)archive.read("b", 100); }), "it has no member b"));
 }
 
@@ -61,7 +63,8 @@ TEST_CASE("A damaged or lying archive is refused", "[io_zip]") {
   CHECK_FALSE(refusal(temp, good, sizes, std::string("\x14\0\0\0\xFF\xFF\xFF\x7F", 8)) == "nothing was thrown");
   for (const std::size_t size : {good.size() - 1, good.size() / 2, std::size_t{10}, std::size_t{0}}) {
     write_atomically(temp.path() / "cut.zip", std::string_view(good).substr(0, size));
-    CHECK(has(message_of<FormatError>([&] { const ZipReader archive(temp.path() / "cut.zip"); }), "cut.zip' is not a sound"));
+    CHECK(has(message_of<FormatError>([&] { const ZipReader archive(temp.path() / "cut.zip"); }),
+              "cut.zip' is not a sound"));
   }
 }
 

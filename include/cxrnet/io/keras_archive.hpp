@@ -33,7 +33,8 @@ inline constexpr const char* keras_weights_member = "model.weights.h5";
   const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
   std::string text;
   for (std::size_t i = 0; i < name.size(); ++i) {
-    const bool starts_word = upper(name[i]) && i > 0 && (lower(name[i - 1]) || (i + 1 < name.size() && lower(name[i + 1])));
+    const bool starts_word =
+        upper(name[i]) && i > 0 && (lower(name[i - 1]) || (i + 1 < name.size() && lower(name[i + 1])));
     if (starts_word) text += '_';
     text += upper(name[i]) ? static_cast<char>(name[i] - 'A' + 'a') : name[i];
   }
@@ -95,8 +96,8 @@ inline void list_keras_places(const nlohmann::json& model, const std::string& pr
   return detail::read_isolated(path, [&] { return detail::read_keras_members(path); });
 }
 
-/// Writes a `.keras` file as Keras 3's `model.save` does, whole or not at all: `keras.models.load_model` opens it. The rest
-/// as `write_keras_h5`.
+/// Writes a `.keras` file as Keras 3's `model.save` does, whole or not at all: `keras.models.load_model` opens it. The
+/// rest as `write_keras_h5`.
 inline void write_keras(const std::filesystem::path& path, const KerasModel& given, const NamedTensors& weights) {
   const KerasModel model = detail::in_keras_order(given);
   const std::vector<detail::KerasNode> nodes = detail::keras_graph(model);

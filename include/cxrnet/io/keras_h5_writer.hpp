@@ -31,10 +31,10 @@ inline void write_keras_metadata(hdf5::Writer& file, const NamedTensors& weights
 /// disagree, FileError where the file cannot be written.
 inline void write_keras_h5(const std::filesystem::path& path, const KerasModel& given, const NamedTensors& weights) {
   const KerasModel model = detail::in_keras_order(given);
-  const std::string version(detail::keras_version), backend = "tensorflow", root = "/model_weights";
+  const std::string keras(detail::keras_version), backend = "tensorflow", root = "/model_weights";
   const std::vector<detail::KerasNode> nodes = detail::keras_graph(model);
   hdf5::Writer file;
-  file.text("/", "keras_version", version);
+  file.text("/", "keras_version", keras);
   file.text("/", "backend", backend);
   file.text("/", "model_config", detail::keras_model_config(model, KerasFormat::h5).dump());
   if (model.training) {
@@ -58,7 +58,7 @@ inline void write_keras_h5(const std::filesystem::path& path, const KerasModel& 
   }
   file.texts(root, "layer_names", layer_names);
   file.text(root, "backend", backend);
-  file.text(root, "keras_version", version);
+  file.text(root, "keras_version", keras);
   file.group(root + "/top_level_model_weights");
   file.texts(root + "/top_level_model_weights", "weight_names", {});
   file.save(path);

@@ -87,13 +87,16 @@ using Sizes = std::vector<std::size_t>;
 }
 
 /// A layer's variables and their shapes in Keras's order; empty where it has none.
-[[nodiscard]] inline std::vector<std::pair<std::string, Sizes>> keras_variables(const KerasLayer& layer, const Sizes& in) {
+[[nodiscard]] inline std::vector<std::pair<std::string, Sizes>> keras_variables(const KerasLayer& layer,
+                                                                                const Sizes& in) {
   std::vector<std::pair<std::string, Sizes>> variables;
   if (layer.class_name == "Conv2D") variables = {{"kernel", {layer.kernel[0], layer.kernel[1], in[2], layer.units}}};
   if (layer.class_name == "Dense") variables = {{"kernel", {in[0], layer.units}}};
   if (layer.has_kernel() && layer.use_bias) variables.push_back({"bias", {layer.units}});
   if (layer.class_name == "BatchNormalization") {
-    for (const char* name : {"gamma", "beta", "moving_mean", "moving_variance"}) variables.push_back({name, {in.back()}});
+    for (const char* name : {"gamma", "beta", "moving_mean", "moving_variance"}) {
+      variables.push_back({name, {in.back()}});
+    }
   }
   return variables;
 }
@@ -113,7 +116,8 @@ struct KerasNode {
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const KerasLayer& layer = model.layers[i];
     const auto number = [&](const std::string& name) {
-      const auto at = std::find_if(model.layers.begin(), model.layers.end(), [&](const auto& l) { return l.name == name; });
+      const auto at =
+          std::find_if(model.layers.begin(), model.layers.end(), [&](const auto& l) { return l.name == name; });
       return static_cast<std::size_t>(at - model.layers.begin());
     };
     if (layer.name.empty() || layer.name.find('/') != std::string::npos || number(layer.name) != i) {
@@ -125,7 +129,9 @@ struct KerasNode {
       if (layer.inputs.empty()) node.inputs = {i - 1};
       for (const std::string& input : layer.inputs) node.inputs.push_back(number(input));
       for (const std::size_t input : node.inputs) {
-        if (input >= i) throw ArgumentError("the Keras layer " + layer.name + " is fed by none of the layers before it");
+        if (input >= i) {
+          throw ArgumentError("the Keras layer " + layer.name + " is fed by none of the layers before it");
+        }
         if (nodes[input].out != nodes[node.inputs[0]].out) {
           throw ArgumentError("the Keras layer " + layer.name + " is fed by outputs of two shapes, " +
                               dims_text(nodes[node.inputs[0]].out) + " and " + dims_text(nodes[input].out));
@@ -143,8 +149,8 @@ struct KerasNode {
   return nodes;
 }
 
-/// The model with its layers in the order of Keras's own `model.layers`, by which it finds their weights: those furthest
-/// from the output first; of the same distance, the one that is met first from the output backwards.
+/// The model with its layers in the order of Keras's own `model.layers`, by which it finds their weights: those
+/// furthest from the output first; of the same distance, the one that is met first from the output backwards.
 [[nodiscard]] inline KerasModel in_keras_order(const KerasModel& model) {
   const std::vector<KerasNode> nodes = keras_graph(model);
   std::vector<std::size_t> distance(nodes.size(), 0), met(nodes.size(), nodes.size()), order, open{nodes.size() - 1};
@@ -200,7 +206,8 @@ struct KerasNode {
   if (layer.has_kernel() || kind == "Activation") config["activation"] = layer.activation;
   if (kind == "Dropout") config["rate"] = layer.rate;
   if (kind == "BatchNormalization") {
-    config.update({{"axis", -1}, {"momentum", layer.momentum}, {"epsilon", layer.epsilon}, {"center", true}, {"scale", true}});
+    config.update(
+        {{"axis", -1}, {"momentum", layer.momentum}, {"epsilon", layer.epsilon}, {"center", true}, {"scale", true}});
   }
   if (kind == "GlobalAveragePooling2D") config["keepdims"] = false;
   if (kind == "Conv2D" || kind == "MaxPooling2D" || kind == "GlobalAveragePooling2D" || kind == "Flatten") {
@@ -209,8 +216,8 @@ struct KerasNode {
   return config;
 }
 
-/// Keras 3's configuration of a Functional model: `model_config` of an .h5, or the body of a .keras's config.json. Throws
-/// ArgumentError where the layers make no network.
+/// Keras 3's configuration of a Functional model: `model_config` of an .h5, or the body of a .keras's config.json.
+/// Throws ArgumentError where the layers make no network.
 [[nodiscard]] inline nlohmann::ordered_json keras_model_config(const KerasModel& model, KerasFormat format) {
   using Json = nlohmann::ordered_json;
   const std::vector<KerasNode> nodes = keras_graph(model);
@@ -241,7 +248,8 @@ struct KerasNode {
   return {{"class_name", "Functional"}, {"config", config}};
 }
 
-/// Keras 3's `training_config` of an .h5, or `compile_config` of a .keras: Adam with Keras's defaults, accuracy as metric.
+/// Keras 3's `training_config` of an .h5, or `compile_config` of a .keras: Adam with Keras's defaults, accuracy as
+/// metric.
 [[nodiscard]] inline nlohmann::ordered_json keras_training_config(const KerasTraining& training, KerasFormat format) {
   using Json = nlohmann::ordered_json;
   const Json adam = {{"name", "adam"},   {"learning_rate", training.learning_rate},

@@ -73,6 +73,15 @@ using Found = LayerTensors<NamedTensor>;
          });
 }
 
+/// Whether the layers have the same variables of the same ranks: both are convolutions, say.
+[[nodiscard]] inline bool same_kind(const Wanted& wanted, const Found& found) {
+  return wanted.tensors.size() == found.tensors.size() &&
+         std::all_of(wanted.tensors.begin(), wanted.tensors.end(), [&](const WantedTensor* tensor) {
+           const NamedTensor* other = variable(found, *tensor);
+           return other != nullptr && other->dims.size() == tensor->dims.size();
+         });
+}
+
 [[nodiscard]] inline const Found* with_name(const std::vector<Found>& layers, std::string_view name) {
   const auto at = std::find_if(layers.begin(), layers.end(), [&](const Found& layer) { return layer.name == name; });
   return at == layers.end() ? nullptr : &*at;
@@ -116,7 +125,8 @@ template <class Tensor>
 
 /// The file's tensors in the order of `wanted`; pointers into `found`. Layers match by name. Where a wanted name is not
 /// in the file, layers with names of a user's choice still match by name, and the rest (Keras's automatic names, dense_2
-/// for dense) by order, if their shapes agree one by one. Throws FormatError listing what is missing, differs, is extra.
+/// for dense; all of another framework's) by order, the n-th convolution with the n-th, the n-th dense layer with the n-th,
+/// if their shapes agree one by one. Throws FormatError listing what is missing, differs, is extra.
 [[nodiscard]] inline std::vector<const NamedTensor*> match(std::span<const WantedTensor> wanted,
                                                            const NamedTensors& found, const std::string& file,
                                                            Extras extras = Extras::refuse) {
@@ -137,13 +147,16 @@ template <class Tensor>
   for (const auto& layer : found_layers) {
     if (std::find(partner.begin(), partner.end(), &layer) == partner.end()) rest.push_back(&layer);
   }
-  std::size_t next = 0;
-  for (const detail::Found*& layer : partner) {
-    if (layer != nullptr) continue;
-    if (next == rest.size()) fail();
-    layer = rest[next++];
+  for (std::size_t i = 0; i < partner.size(); ++i) {
+    if (partner[i] != nullptr) continue;
+    const auto next = std::find_if(rest.begin(), rest.end(), [&](const detail::Found* layer) {
+      return detail::same_kind(wanted_layers[i], *layer);
+    });
+    if (next == rest.end()) fail();
+    partner[i] = *next;
+    rest.erase(next);
   }
-  if (extras == Extras::refuse && next != rest.size()) fail();
+  if (extras == Extras::refuse && !rest.empty()) fail();
 
   std::vector<const NamedTensor*> tensors;
   for (std::size_t i = 0; i < wanted_layers.size(); ++i) {

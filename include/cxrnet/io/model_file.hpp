@@ -12,11 +12,18 @@
 #include <cxrnet/io/keras_h5.hpp>
 #include <cxrnet/io/named_tensors.hpp>
 #include <cxrnet/io/safetensors.hpp>
+#include <cxrnet/io/torch_state.hpp>
 
 namespace cxrnet {
 
-/// Reads the weights of a safetensors, .keras or Keras HDF5 file, told apart by content, every value finite. Throws FileError or
-/// FormatError.
+/// Whether a file that starts so is an ONNX model: a version of its format and another field of one byte's tag.
+[[nodiscard]] inline bool is_onnx(std::string_view start) {
+  constexpr std::string_view tags = "\x12\x1A\x22\x28\x32\x3A\x42\x72";
+  return start.size() > 2 && start[0] == 8 && start[1] > 0 && start[1] < 32 && tags.find(start[2]) != tags.npos;
+}
+
+/// Reads the weights of a safetensors, .keras or Keras HDF5 file, told apart by content, in Keras's layouts (of PyTorch's
+/// state_dict() too) and every value finite. Throws FileError or FormatError.
 [[nodiscard]] inline NamedTensors read_weights(const std::filesystem::path& path) {
   using namespace std::string_view_literals;
   const InputFile file(path);
@@ -27,8 +34,10 @@ namespace cxrnet {
   if (file.size() == 0) fail("is empty; fetch or save it again");
   const bool archive = start.starts_with("PK\3\4"sv);
   const bool hdf5 = start.starts_with("\x89HDF\r\n\x1A\n"sv);
+  if (is_onnx(start)) fail("is an ONNX file: read it with read_onnx of <cxrnet/io/onnx.hpp>, or convert it first");
   if (!archive && !hdf5 && start[8] != '{') fail("is no safetensors, .keras or HDF5 file; give one of these");
   NamedTensors model = archive ? read_keras(path) : hdf5 ? read_keras_h5(path) : read_safetensors(path);
+  if (is_torch_state(model)) model = from_torch_state(model);
   require_finite(model, file.path());
   return model;
 }

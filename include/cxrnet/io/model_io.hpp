@@ -2,6 +2,8 @@
 #include <cxrnet/core/description.hpp>
 #include <cxrnet/io/keras_archive.hpp>
 #include <cxrnet/io/keras_h5_writer.hpp>
+#include <cxrnet/io/flattened_map.hpp>
+#include <cxrnet/io/layouts.hpp>
 #include <cxrnet/io/match.hpp>
 #include <cxrnet/io/model_file.hpp>
 #include <cxrnet/io/safetensors.hpp>
@@ -40,22 +42,33 @@ inline NamedTensors name_parameters(const Description& network, std::span<const 
 
 enum class Which { all, frozen };
 
-/// Takes all parameters, or those that do not train (a backbone's), out of a file's tensors into `parameters`.
-/// FormatError where they do not fit.
-inline void take_parameters(const Description& network, const NamedTensors& file, const std::string& name, Which which,
-                            std::span<float> parameters) {
+/// Takes all parameters, or those that training does not change (a backbone's), out of a file's tensors into `parameters`; returns
+/// what the file calls them, in the network's order. FormatError where they do not fit.
+inline std::vector<std::string> take_parameters(const Description& network, const NamedTensors& file,
+                                                const std::string& name, Which which, std::span<float> parameters) {
   std::vector<WantedTensor> wanted;
-  std::vector<const ParameterInfo*> infos;
-  for (const ParameterInfo& info : network.parameters) {
-    if (which == Which::frozen && info.trains) continue;
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < network.parameters.size(); ++i) {
+    const ParameterInfo& info = network.parameters[i];
+    if (which == Which::frozen && info.changes()) continue;
     wanted.push_back({std::string(info.name.view()), dims_of(info.parameter)});
-    infos.push_back(&info);
+    indices.push_back(i);
   }
   const auto found = match(wanted, file, name, which == Which::all ? Extras::refuse : Extras::ignore);
-  for (std::size_t i = 0; i < infos.size(); ++i) {
-    std::copy(found[i]->values.begin(), found[i]->values.end(),
-              parameters.begin() + static_cast<std::ptrdiff_t>(infos[i]->offset));
+  std::vector<std::string> names;
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const NamedTensor& tensor = *found[k];
+    const auto target = parameters.begin() + static_cast<std::ptrdiff_t>(network.parameters[indices[k]].offset);
+    const Dims map = tensor.map_order == MapOrder::channel_height_width ? flattened_map(network, indices[k]) : Dims{};
+    if (map.is_image()) {
+      const auto area = static_cast<std::size_t>(map.height * map.width);
+      std::ranges::copy(detail::from_channels_first(tensor.values, area, static_cast<std::size_t>(map.channels)), target);
+    } else {
+      std::ranges::copy(tensor.values, target);
+    }
+    names.push_back(tensor.name);
   }
+  return names;
 }
 
 /// Keras's name of an activation.

@@ -14,11 +14,15 @@
 
 namespace cxrnet {
 
+/// How a feature map's values were put in a row before a dense layer: as Keras does, or as PyTorch and ONNX do.
+enum class MapOrder { height_width_channel, channel_height_width };
+
 /// One float32 tensor, C-ordered in Keras's layout: convolution kernels HWIO, dense kernels (in, out).
 struct NamedTensor {
   std::string name;  ///< `<layer>.<variable>`: "block1_conv1.kernel", "dense.bias"
   std::vector<std::size_t> dims;
   std::vector<float> values;
+  MapOrder map_order = MapOrder::height_width_channel;  ///< of its first axis, where that counts a flattened map's values
 };
 
 /// A trained model at run time: tensors in the order of the layers, and what is known of them.

@@ -67,6 +67,7 @@ class SafetensorsReader {
     });
     check_layout(entries);
     for (Entry& entry : entries) {
+      if (entry.type == Type::passed_over) continue;
       std::vector<float> values = load(entry);
       model.tensors.push_back({std::move(entry.name), std::move(entry.dims), std::move(values)});
     }
@@ -78,7 +79,7 @@ class SafetensorsReader {
   static constexpr std::size_t max_values = 1'000'000;  // JSON values; VGG16 has about 200
   static constexpr int max_depth = 3;
 
-  enum class Type { f32, f16, bf16, f64 };
+  enum class Type { f32, f16, bf16, f64, passed_over };
   struct Entry {
     std::string name;
     Type type;
@@ -145,6 +146,8 @@ class SafetensorsReader {
       result.type = Type::bf16, width = 2;
     } else if (dtype == "F64") {
       result.type = Type::f64, width = 8;
+    } else if (dtype == "I64" && name.ends_with("num_batches_tracked")) {  // of PyTorch's batch normalisation
+      result.type = Type::passed_over, width = 8;
     } else if (dtype != "F32") {
       bad("a type that is no floating-point number (" + shown(dtype) + ")");
     }
@@ -190,7 +193,8 @@ class SafetensorsReader {
           return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
         });
       case Type::f64: return converted<double>(entry, double_to_float);
-      case Type::f32: break;
+      case Type::f32:
+      case Type::passed_over: break;
     }
     std::vector<float> values((entry.end - entry.begin) / sizeof(float));
     file_.read(data_begin_ + entry.begin, std::as_writable_bytes(std::span(values)));
@@ -203,7 +207,7 @@ class SafetensorsReader {
 
 }  // namespace detail
 
-/// Reads a safetensors file; F16, BF16 and F64 become float. Throws FormatError where anything in it is unsound: header
+/// Reads a safetensors file; F16, BF16 and F64 become float, PyTorch's counts of batches are passed over. Throws FormatError where anything in it is unsound: header
 /// over 100 MB, tensors that overlap, leave gaps or lie outside the file, other types; FileError where it cannot be read.
 [[nodiscard]] inline NamedTensors read_safetensors(const std::filesystem::path& path) {
   return detail::SafetensorsReader(path).read();

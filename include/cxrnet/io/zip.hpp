@@ -17,8 +17,8 @@
 
 namespace cxrnet {
 
-/// A zip archive open for reading that trusts nothing in it: members are asked for by name and read into memory, none is
-/// ever written anywhere. Throws FormatError.
+/// A zip archive open for reading that trusts nothing in it: members are asked for by name and read into memory, none
+/// is ever written anywhere. Throws FormatError.
 class ZipReader {
  public:
   explicit ZipReader(const std::filesystem::path& path)
@@ -41,15 +41,19 @@ class ZipReader {
     const auto number = static_cast<zip_uint64_t>(index);
     zip_stat_t stat;
     zip_stat_init(&stat);
-    constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
-    if (zip_stat_index(archive_.get(), number, 0, &stat) != 0 || (stat.valid & needed) != needed) bad("has no known size");
+    constexpr zip_uint64_t needed =
+        ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    if (zip_stat_index(archive_.get(), number, 0, &stat) != 0 || (stat.valid & needed) != needed) {
+      bad("has no known size");
+    }
     if (stat.encryption_method != ZIP_EM_NONE) bad("is encrypted");
     if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE) bad("is neither stored nor deflated");
     const std::uint64_t ratio = stat.comp_method == ZIP_CM_STORE ? 1 : 1032;  // what deflate can reach
     if (stat.size > most) bad("is larger than any such file");
     if (stat.comp_size > size_ || stat.size / ratio > stat.comp_size) bad("claims more bytes than the file can hold");
     std::vector<std::byte> bytes(stat.size);
-    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> member(zip_fopen_index(archive_.get(), number, 0), zip_fclose);
+    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> member(zip_fopen_index(archive_.get(), number, 0),
+                                                                   zip_fclose);
     if (!member) bad(std::string("cannot be opened (") + zip_strerror(archive_.get()) + ")");
     for (std::size_t at = 0; at < bytes.size();) {
       const zip_int64_t got = zip_fread(member.get(), bytes.data() + at, bytes.size() - at);
@@ -90,7 +94,8 @@ inline void write_zip(const std::filesystem::path& path, std::span<const ZipMemb
   if (!archive) detail::throw_write_error(path, errno);
   for (const ZipMember& member : members) {
     zip_source_t* source = zip_source_buffer(archive.get(), member.bytes.data(), member.bytes.size(), 0);
-    const zip_int64_t index = source == nullptr ? -1 : zip_file_add(archive.get(), member.name.c_str(), source, ZIP_FL_ENC_UTF_8);
+    const zip_int64_t index =
+        source == nullptr ? -1 : zip_file_add(archive.get(), member.name.c_str(), source, ZIP_FL_ENC_UTF_8);
     if (index < 0) {
       const std::string reason = zip_strerror(archive.get());
       zip_source_free(source);
