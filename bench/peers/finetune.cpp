@@ -1,4 +1,4 @@
-// Time of a fine-tuning step in cxrnet, by the protocol of bench/peers/peers.py: finetune MODEL IMAGES UNFROZEN WARMUP STEPS.
+// Time of a fine-tuning step in cxrnet, by the protocol of bench/peers/peers.py.
 #include <cxrnet/core/version.hpp>
 #include <cxrnet/predict.hpp>
 #include <cxrnet/train/trainer.hpp>

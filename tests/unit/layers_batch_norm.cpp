@@ -64,7 +64,7 @@ TEST_CASE("Training normalises with the batch's mean and variance and reports bo
   CHECK(std::vector<double>(gradients.begin() + 4, gradients.end()) == std::vector<double>{2.5, 7, 1.25, 0});
 }
 
-TEST_CASE("A training step moves the averages by 1 - momentum of the way to the batch's statistics", "[layers_batch_norm]") {
+TEST_CASE("A training step moves the averages by 1 - momentum towards the batch's statistics", "[layers_batch_norm]") {
   using Trained = Seq<Input<1, 1, 1>, Flatten, BatchNorm<0.75>, Dense<2, Softmax>>;
   // gamma, beta, mean, variance, the dense layer's kernel and bias
   Model<Trained, Reference<double>> model({1, 0, 4, 8, 1, -1, 0, 0}, 2);

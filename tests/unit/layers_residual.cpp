@@ -103,8 +103,12 @@ TEST_CASE("Blocks on oneDNN go both ways as the reference does", "[layers_residu
 }
 
 TEST_CASE("Blocks computed again give the same to the bit, dropout included", "[layers_residual]") {
-  CHECK(output_and_gradients<Dropped<Seq>, Reference<float>>() == output_and_gradients<Dropped<Recompute>, Reference<float>>());
-  CHECK(output_and_gradients<Dropped<Seq>, OneDnn>() == output_and_gradients<Dropped<Recompute>, OneDnn>());
+  using Plain = Dropped<Seq>;
+  using Again = Dropped<Recompute>;
+  CHECK(output_and_gradients<Plain, Reference<float>>() == output_and_gradients<Again, Reference<float>>());
+  CHECK(output_and_gradients<Plain, OneDnn>() == output_and_gradients<Again, OneDnn>());
 }
 
-TEST_CASE("docs/layers.md quotes this file too", "[layers_residual]") { CHECK(doc_quotes("layers.md", "layers_residual.cpp")); }
+TEST_CASE("docs/layers.md quotes this file too", "[layers_residual]") {
+  CHECK(doc_quotes("layers.md", "layers_residual.cpp"));
+}

@@ -35,7 +35,8 @@ using Small = Seq<ResNetBackbone<1, 3, Input<9, 8, 3>, Training>, GAP, Dense<3, 
 // Frozen, a normalisation neither trains nor averages, and the cut is where conv4 starts.
 static_assert(Traits<Small<FreezeThrough<3>>>::features == image_dims(5, 4, 6));
 static_assert(Traits<Small<FreezeThrough<3>>>::trainable_count == 6 * 12 + 9 * 6 * 12 + 9 * 12 * 12 + 3 * 24 + 12 * 3 + 3);
-static_assert(Traits<Small<FreezeThrough<3>>>::gradient_count == Traits<Small<FreezeThrough<3>>>::trainable_count + 3 * 24);
+static_assert(Traits<Small<FreezeThrough<3>>>::gradient_count ==
+              Traits<Small<FreezeThrough<3>>>::trainable_count + 3 * 24);
 static_assert(Traits<Small<Frozen>>::gradient_count == 12 * 3 + 3);
 
 NamedTensors keras() { return read_safetensors(CXRNET_SOURCE_DIR "/tests/interop/files/resnet.safetensors"); }
@@ -126,7 +127,7 @@ TEST_CASE("ResNet's summary has Keras's totals", "[models_resnet]") {
   const std::string text = summary(description_of<ResNet20>);
   CHECK(text.find("Total params: 274,042 (1.05 MB)") != std::string::npos);
   CHECK(text.find("Trainable params: 272,474 (1.04 MB)") != std::string::npos);
-  CHECK(text.find("conv4_block3_2_bn    batch_normalization") != std::string::npos);
+  CHECK(text.find("\nconv4_block3_2_bn ") != std::string::npos);
 }
 
 TEST_CASE("ResNet predicts and trains one step as Keras does", "[models_resnet]") {
@@ -143,7 +144,7 @@ TEST_CASE("ResNet has the gradients of central differences", "[models_resnet]") 
   CHECK(gradient_error<Seq<ResNetBackbone<1, 2, Input<5, 4, 1>>, GAP, Dense<2>>>() < 1e-5);
 }
 
-TEST_CASE("Stages computed again give ResNet's outputs and gradients to the bit, in a smaller arena", "[models_resnet]") {
+TEST_CASE("Stages computed again give ResNet's gradients to the bit, in a smaller arena", "[models_resnet]") {
   CHECK(output_and_gradients<Plain, Reference<float>>() == output_and_gradients<Recomputed, Reference<float>>());
   CHECK(output_and_gradients<Plain, OneDnn>() == output_and_gradients<Recomputed, OneDnn>());
   STATIC_REQUIRE(training_arena<Recomputed, Reference<float>> < training_arena<Plain, Reference<float>>);

@@ -176,7 +176,7 @@ auto trained_once() {
 
 }  // namespace
 
-TEST_CASE("VGG16's blocks computed again give the same gradients to the bit, in a smaller arena", "[models_vgg16][slow]") {
+TEST_CASE("VGG16's blocks computed again give its gradients to the bit, in a smaller arena", "[models_vgg16][slow]") {
   const auto plain = trained_once<Blocks<Seq>>();
   CHECK((plain == trained_once<Blocks<Recompute>>()));
   std::cout << "vgg16, training arena for each image: " << arena<Blocks<Seq>> << " bytes, computed again "

@@ -46,7 +46,8 @@ class Name {
 /// `pattern` with each # replaced by the next number: numbered<"block#_conv#", 1, 2> is "block1_conv2".
 template <FixedString pattern, int... numbers>
 inline constexpr auto numbered = [] {
-  static_assert(std::ranges::count(pattern.view(), '#') == sizeof...(numbers), "cxrnet: numbered takes a number for each #");
+  static_assert(std::ranges::count(pattern.view(), '#') == sizeof...(numbers),
+                "cxrnet: numbered takes a number for each #");
   constexpr Name name = [] {
     const std::array<int, sizeof...(numbers) + 1> values{numbers...};
     std::size_t next = 0;

@@ -61,7 +61,8 @@ struct Backbone : private options_are<Allowed<TrainingOption, PreprocessingOptio
 /// The top of every configuration, which counts as a sixth block.
 template <class Training>
 using Top = typename Training::template apply<6, Named<"flatten", Flatten>, Named<"fc1", Dense<4096, Relu>>,
-                                              Named<"fc2", Dense<4096, Relu>>, Named<"predictions", Dense<1000, Softmax>>>;
+                                              Named<"fc2", Dense<4096, Relu>>,
+                                              Named<"predictions", Dense<1000, Softmax>>>;
 
 /// A whole configuration.
 template <class Configuration, class... Options>
