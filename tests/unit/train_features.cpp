@@ -21,7 +21,9 @@ using Open = Net<Conv2D<4, 3, Relu>>;
 struct Images {
   TemporaryFolder folder;
   Images() {
-    for (unsigned i = 0; i < 7; ++i) folder.write((i < 3 ? "a/" : "b/") + std::to_string(i) + ".png", grey_png(6, 5, i));
+    for (unsigned i = 0; i < 7; ++i) {
+      folder.write((i < 3 ? "a/" : "b/") + std::to_string(i) + ".png", grey_png(6, 5, i));
+    }
   }
   [[nodiscard]] ImageDataset set() const { return ImageDataset(list_image_folder(folder.path()), {.size = {5, 6}}); }
 };

@@ -271,7 +271,7 @@ template <class Net, class Backend, class Augmentation>
 Outcome train(const Images& images, const Images& validation, const FitOptions& options, Collect* collect = nullptr) {
   ClassifierOf<Net, Backend, Augmentation> net(initial_parameters<Net>(3), 4, 9, Adam{.learning_rate = 0.02});
   Callbacks callbacks{
-      EarlyStopping{.monitor = Monitor::val_loss, .patience = 3, .min_delta = 0.05, .best_weights = BestWeights::restore},
+      EarlyStopping{.patience = 3, .min_delta = 0.05, .best_weights = BestWeights::restore},
       ReduceOnPlateau{.monitor = Monitor::loss, .factor = 0.5, .patience = 1, .min_delta = 0.1}};
   if (collect != nullptr) callbacks.add(*collect);
   const FitResult result = fit(net, *images.set, &*validation.set, options, std::move(callbacks));
@@ -313,7 +313,8 @@ Outcome check_resumes(FitOptions options) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("A run resumed from any of its snapshots ends in the same bits", "[train_fit]", Reference<float>, OneDnn) {
+TEMPLATE_TEST_CASE("A run resumed from any of its snapshots ends in the same bits", "[train_fit]", Reference<float>,
+                   OneDnn) {
   const Outcome plain = check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 8});
   CHECK(contains(plain.stop_reason, "val_loss has not improved"));
   CHECK(plain.learning_rate < 0.02);
@@ -326,7 +327,8 @@ TEMPLATE_TEST_CASE("A run resumed from any of its snapshots ends in the same bit
   CHECK(once == anew);
 }
 
-TEMPLATE_TEST_CASE("Moving averages go on from a snapshot as everything else", "[train_fit]", Reference<float>, OneDnn) {
+TEMPLATE_TEST_CASE("Moving averages go on from a snapshot as everything else", "[train_fit]", Reference<float>,
+                   OneDnn) {
   const Outcome augmented = check_resumes<Normalised, TestType, ReferenceAugment>({.epochs = 3});
   CHECK(augmented.parameters != initial_parameters<Normalised>(3));
   (void)check_resumes<Normalised, TestType, NoAugment>({.epochs = 3});
@@ -336,13 +338,12 @@ TEST_CASE("A run stopped while it is validated is resumed there", "[train_fit]")
   const Images images(11);
   const Images validation(6, 50);
   const FitOptions options{.epochs = 3, .batch = 4};
-  using Net = Busy;
-  const Outcome whole = train<Net, OneDnn, ReferenceAugment>(images, validation, options);
+  const Outcome whole = train<Busy, OneDnn, ReferenceAugment>(images, validation, options);
   struct Stopper : Collect {
     std::atomic<bool> stop{false};
     void validation_begin(TrainingRun&) { stop = true; }
   } stopper;
-  ClassifierOf<Net, OneDnn, ReferenceAugment> net(initial_parameters<Net>(3), 4, 9, Adam{.learning_rate = 0.02});
+  ClassifierOf<Busy, OneDnn, ReferenceAugment> net(initial_parameters<Busy>(3), 4, 9, Adam{.learning_rate = 0.02});
   FitOptions stopping = options;
   stopping.stop = &stopper.stop;
   const FitResult stopped = fit(net, *images.set, &*validation.set, stopping, {stopper});
@@ -353,7 +354,7 @@ TEST_CASE("A run stopped while it is validated is resumed there", "[train_fit]")
   CHECK(last.history.epochs.empty());
   FitOptions resumed = options;
   resumed.resume = &last;
-  CHECK(train<Net, OneDnn, ReferenceAugment>(images, validation, resumed) == whole);
+  CHECK(train<Busy, OneDnn, ReferenceAugment>(images, validation, resumed) == whole);
 }
 
 TEST_CASE("A resumed run can be made longer, and is refused where it is another's", "[train_fit]") {
@@ -431,7 +432,8 @@ TEST_CASE("Class weights weigh each sample's loss", "[train_fit]") {
   CHECK(balanced_class_weights(uneven) == std::vector<float>{5.0F / (2 * 2), 5.0F / (2 * 3)});
   const auto first_loss = [&](std::vector<float> weights) {
     ClassifierOf<Net, Reference<float>> net(initial_parameters<Net>(3), 5);
-    return fit(net, uneven, nullptr, {.epochs = 1, .batch = 5, .class_weights = std::move(weights)}).history.epochs[0].loss;
+    const FitOptions options{.epochs = 1, .batch = 5, .class_weights = std::move(weights)};
+    return fit(net, uneven, nullptr, options).history.epochs[0].loss;
   };
   const double a = first_loss({1, 0});
   const double b = first_loss({0, 1});
@@ -439,7 +441,8 @@ TEST_CASE("Class weights weigh each sample's loss", "[train_fit]") {
   CHECK(first_loss({}) == Approx(a + b));
   CHECK(first_loss({1, 1}) == first_loss({}));
   CHECK(first_loss({1.25F, 3}) == Approx(1.25 * a + 3 * b));
-  for (const std::vector<float>& bad : {std::vector<float>{1}, {1, 2, 3}, {1, -1}, {1, std::numeric_limits<float>::infinity()}}) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const std::vector<float>& bad : {std::vector<float>{1}, {1, 2, 3}, {1, -1}, {1, infinity}}) {
     CHECK(contains(message_of<ArgumentError>([&] { (void)first_loss(bad); }), "one for each of the 2 classes"));
   }
 }
@@ -474,7 +477,8 @@ TEST_CASE("Features that do not fit in memory are computed in each epoch", "[tra
 TEST_CASE("A network of one sigmoid learns two classes", "[train_fit]") {
   using One = Seq<Input<12, 10, 3, Rescale<1, 255>>, Conv2D<4, 3, Relu>, GAP, Dense<1, Sigmoid>>;
   const Images train(8);
-  ClassifierOf<One, OneDnn, NoAugment, Adam, BinaryCrossentropy> net(initial_parameters<One>(3), 8, 0, {.learning_rate = 0.01});
+  ClassifierOf<One, OneDnn, NoAugment, Adam, BinaryCrossentropy> net(initial_parameters<One>(3), 8, 0,
+                                                                     {.learning_rate = 0.01});
   const auto history = fit(net, *train.set, &*train.set, {.epochs = 60, .batch = 8}).history.epochs;
   CHECK(history.back().loss < 0.8 * history.front().loss);
   CHECK(history.back().val_auc > history.front().val_auc);
@@ -490,7 +494,8 @@ TEST_CASE("A network of sigmoids learns labels that go together", "[train_fit]")
     std::string rows;
     for (unsigned y = 0; y < 6; ++y) {
       for (unsigned x = 0; x < 6; ++x) {
-        rows += static_cast<char>(20 + 7 * ((x * 5 + y * 3 + i) % 9) + (left && x < 3 ? 80 : 0) + (top && y < 3 ? 80 : 0));
+        const unsigned bright = (left && x < 3 ? 80 : 0) + (top && y < 3 ? 80 : 0);
+        rows += static_cast<char>(20 + 7 * ((x * 5 + y * 3 + i) % 9) + bright);
       }
     }
     const std::string name = std::to_string(i) + ".png";

@@ -7,8 +7,7 @@ using namespace cxrnet;
 using namespace cxrnet::test;
 
 TEST_CASE("A monitor names a figure and knows what is better", "[train_monitor]") {
-  const EpochRecord record{
-      .epoch = 1, .loss = 1, .accuracy = 2, .val_loss = 3, .val_accuracy = 4, .val_auc = 5, .seconds = 6, .learning_rate = 7};
+  const EpochRecord record{.epoch = 1, .loss = 1, .accuracy = 2, .val_loss = 3, .val_accuracy = 4, .val_auc = 5};
   const std::vector<std::string_view> names{"loss", "accuracy", "val_loss", "val_accuracy", "val_auc"};
   for (int i = 0; i < 5; ++i) {
     const auto monitor = static_cast<Monitor>(i);

@@ -71,8 +71,8 @@ class ImageDataset {
     const ImageFolder::Item& item = folder_.items[index];
     return labelling() == Labelling::one ? std::span(&item.label, 1) : std::span<const int>(item.labels);
   }
-  /// Writes what a network with `row.size()` outputs should give: 1 for each of the image's labels, 0 elsewhere; a single
-  /// output of two classes is the label itself. ArgumentError where there are more classes than outputs.
+  /// Writes what a network with `row.size()` outputs should give: 1 for each of the image's labels, 0 elsewhere; a
+  /// single output of two classes is the label itself. ArgumentError where there are more classes than outputs.
   void target(std::size_t index, std::span<float> row) const {
     const bool single = row.size() == 1 && classes().size() == 2 && labelling() == Labelling::one;
     if (classes().size() > row.size() && !single) {

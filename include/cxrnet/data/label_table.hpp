@@ -122,7 +122,8 @@ inline std::size_t column_of(const CsvReader& table, std::span<const std::string
 
 /// Whether a table's file name stays within the folder that it is relative to.
 inline bool stays_within(const std::filesystem::path& name) {
-  return !name.empty() && name.is_relative() && std::ranges::none_of(name, [](const auto& part) { return part == ".."; });
+  return !name.empty() && name.is_relative() &&
+         std::none_of(name.begin(), name.end(), [](const auto& part) { return part == ".."; });
 }
 
 inline std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -201,8 +202,7 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
   for (auto& item : result.items) {
     for (int& label : item.labels) label = rank[static_cast<std::size_t>(label)];
     std::ranges::sort(item.labels);
-    const auto doubles = std::ranges::unique(item.labels);
-    item.labels.erase(doubles.begin(), doubles.end());
+    item.labels.erase(std::unique(item.labels.begin(), item.labels.end()), item.labels.end());
   }
   return result;
 }

@@ -36,9 +36,9 @@ class Schedule {
     return Schedule(Source::counter, seed, order, draws, size);
   }
 
-  /// As `counter`, shuffled, with as many images of every class in each epoch: together as many as there are, rounded up.
-  /// Of a class with fewer all come before one comes again, transformed anew; of one with more a part comes, another in
-  /// each epoch. `labels` are the images', from 0. ArgumentError where a class has none.
+  /// As `counter`, shuffled, with as many images of every class in each epoch: together as many as there are, rounded
+  /// up. Of a class with fewer all come before one comes again, transformed anew; of one with more a part comes, another
+  /// in each epoch. `labels` are the images', from 0. ArgumentError where a class has none.
   static Schedule balanced(std::uint64_t seed, Draws draws, ImageSize size, std::span<const int> labels) {
     Schedule schedule(Source::counter, seed, Order::shuffled, draws, size);
     for (std::size_t i = 0; i < labels.size(); ++i) {

@@ -64,7 +64,8 @@ class TrainingRun {
   /// Everything that training continues from. Only in Callback::resumable, ArgumentError elsewhere.
   [[nodiscard]] TrainingState snapshot() const {
     if (!resumable_) {
-      throw ArgumentError("A run's snapshot is whole only in the hook `resumable`, once every callback has seen the step.");
+      throw ArgumentError(
+          "A run's snapshot is whole only in the hook `resumable`, once every callback has seen the step.");
     }
     TrainingState state{.steps = classifier_->steps(),
                         .epoch = completed_,

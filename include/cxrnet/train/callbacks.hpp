@@ -124,7 +124,7 @@ class CallbackOf final : public Callback {
 
 }  // namespace detail
 
-/// The callbacks of a run, in order: `Callbacks{EarlyStopping{.patience = 3}, progress, [](const EpochRecord& r) {...}}`.
+/// The callbacks of a run, in order: `Callbacks{EarlyStopping{.patience = 3}, progress, [](const EpochRecord&) {...}}`.
 /// Each is of any type with some of Callback's hooks, or is called with (const EpochRecord&) or (TrainingRun&, const
 /// EpochRecord&) when an epoch ends. A temporary is kept; an lvalue is referred to, and must outlive the run.
 class Callbacks {

@@ -67,7 +67,8 @@ struct EarlyStopping {
   }
 
   [[nodiscard]] CallbackState state() const {
-    CallbackState state{{{"best_epoch", best_epoch}, {"wait", wait}, {"stopped_epoch", stopped_epoch}}, best_parameters};
+    CallbackState state{{{"best_epoch", best_epoch}, {"wait", wait}, {"stopped_epoch", stopped_epoch}},
+                        best_parameters};
     if (best) state.numbers["best"] = *best;
     return state;
   }

@@ -294,9 +294,9 @@ class Fitting {
 
 }  // namespace detail
 
-/// Trains `net` on labelled images as Keras's `fit` does: shuffled and augmented batches, validation (may be null) after
-/// each epoch. Throws what reading the images or a callback throws, ArgumentError where data, network and options do not
-/// go together, and TrainingError where the loss is not finite.
+/// Trains `net` on labelled images as Keras's `fit` does: shuffled and augmented batches, validation (may be null)
+/// after each epoch. Throws what reading the images or a callback throws, ArgumentError where data, network and options
+/// do not go together, and TrainingError where the loss is not finite.
 inline FitResult fit(Classifier& net, const ImageDataset& train, const ImageDataset* validation,
                      const FitOptions& options = {}, Callbacks callbacks = {}) {
   return detail::Fitting(net, train, validation, options, callbacks).run();

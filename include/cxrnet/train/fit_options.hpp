@@ -51,10 +51,9 @@ struct FitResult {
   if (images.labelling() != Labelling::one) throw ArgumentError("Class weights need images of one class each.");
   std::vector<double> counts(images.classes().size());
   for (std::size_t i = 0; i < images.size(); ++i) ++counts[static_cast<std::size_t>(images.label(i))];
+  const double each = static_cast<double>(images.size()) / static_cast<double>(counts.size());
   std::vector<float> weights;
-  for (const double count : counts) {
-    weights.push_back(static_cast<float>(static_cast<double>(images.size()) / (static_cast<double>(counts.size()) * count)));
-  }
+  for (const double count : counts) weights.push_back(static_cast<float>(each / count));
   return weights;
 }
 

@@ -9,8 +9,8 @@
 
 namespace cxrnet {
 
-/// Sets the learning rate before each step to what a schedule gives for the steps that the optimiser has made, as Keras's
-/// LearningRateSchedule. Nothing else may set it: ArgumentError where something has, ReduceOnPlateau say.
+/// Sets the learning rate before each step to what a schedule gives for the steps that the optimiser has made, as
+/// Keras's LearningRateSchedule. Nothing else may set it: ArgumentError where something has, ReduceOnPlateau say.
 template <class Schedule>
   requires requires(const Schedule& schedule, std::uint64_t steps) {
     { schedule(steps) } -> std::convertible_to<double>;

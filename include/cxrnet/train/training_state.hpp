@@ -44,9 +44,9 @@ struct CallbackState {
   return static_cast<int>(value);
 }
 
-/// Everything a training run continues from, to the same bits, given the same network, seeds, data, options and callbacks
-/// (a group's rate, Classifier::set_group_rate, is an option). A point between two steps, when every callback has seen the
-/// one before.
+/// Everything a training run continues from, to the same bits, given the same network, seeds, data, options and
+/// callbacks (a group's rate, Classifier::set_group_rate, is an option). A point between two steps, when every callback
+/// has seen the one before.
 struct TrainingState {
   std::uint64_t steps = 0;             ///< that the optimiser has made
   int epoch = 0;                       ///< epochs completed, validation included

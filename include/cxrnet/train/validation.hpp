@@ -15,8 +15,8 @@
 namespace cxrnet {
 
 /// The mean over the outputs of the area under each one's ROC curve against the rest, over those that have a positive
-/// and a negative: scikit-learn's roc_auc_score for labels that go together, and "ovr", "macro" for one of many classes.
-/// Of two classes it is the second's curve, as there. NaN where there is none, or a probability is not finite.
+/// and a negative: scikit-learn's roc_auc_score for labels that go together, and "ovr", "macro" for one of many
+/// classes. Of two classes it is the second's curve, as there. NaN where there is none, or a probability is not finite.
 [[nodiscard]] inline double mean_roc_auc(std::span<const float> probabilities, std::span<const float> targets,
                                          std::size_t outputs, Labelling labelling) {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
