@@ -13,10 +13,7 @@
 #include <cxrnet/report/text.hpp>
 #include <cxrnet/report/text_report.hpp>
 #include <cxrnet/train/checkpointing.hpp>
-#include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>
-#include <cxrnet/train/learning_rate.hpp>
-#include <cxrnet/train/scheduled_rate.hpp>
 
 #include <CLI/CLI.hpp>
 #include <array>
@@ -55,33 +52,6 @@ struct Start {
   OtherAlgorithms other = OtherAlgorithms::refuse;
 };
 
-Start resume(const SavedRun& saved, OtherAlgorithms other) {
-  Start start{saved.settings, saved, read_checkpoint(saved.settings.out), other};
-  if (!start.checkpoint) {
-    std::cout << "The run had no checkpoint yet: it begins again.\n";
-    return start;
-  }
-  if (!start.checkpoint->note.empty()) std::cerr << "note: " << printable(start.checkpoint->note) << '\n';
-  const TrainingState& state = start.checkpoint->state;
-  std::cout << "Continuing after epoch " << state.epoch << " and " << state.batches << " steps of the next.\n";
-  return start;
-}
-
-/// The callbacks that the settings ask for.
-Callbacks callbacks_of(const TrainSettings& s, std::size_t images) {
-  const std::uint64_t steps = static_cast<std::uint64_t>(s.epochs) * ((images + s.batch - 1) / s.batch);
-  Callbacks callbacks;
-  if (s.schedule == "cosine") callbacks.add(ScheduledRate(CosineDecay{s.learning_rate, steps}));
-  if (s.schedule == "step") callbacks.add(ScheduledRate(StepDecay{s.learning_rate, (steps + 2) / 3}));
-  if (s.early_stopping > 0) {
-    callbacks.add(EarlyStopping{.monitor = monitor_of(s.monitor),
-                                .patience = s.early_stopping,
-                                .best_weights = BestWeights::restore});
-  }
-  callbacks.add(ShowProgress());
-  return callbacks;
-}
-
 constexpr std::array plot_files{"history.svg", "history.png"};
 
 int train(Start start) {
@@ -109,7 +79,10 @@ int train(Start start) {
   if (resuming) {
     const std::string note = require_unchanged(start.checkpoint->metadata, *start.saved, metadata, run.inputs, start.other);
     if (!note.empty()) std::cerr << note << '\n';
+    const TrainingState& state = start.checkpoint->state;
+    std::cout << "Continuing after " << state.epoch << " epochs and " << state.batches << " steps.\n";
   } else {
+    if (start.saved) std::cout << "The run had no checkpoint yet: it begins again.\n";
     save_run(run);
   }
   std::cout << "Training on " << images.train->size() << " images of " << images.train->classes().size()
@@ -129,7 +102,8 @@ int train(Start start) {
     options.profile = &frozen;
     net->set_profile(&trained);
   }
-  Callbacks callbacks = callbacks_of(settings, images.train->size());
+  Callbacks callbacks = callbacks_of(settings, settings.epochs, images.train->size());
+  callbacks.add(ShowProgress());
   callbacks.add(Checkpointing(settings.out, metadata, {.steps = settings.checkpoint_every}));
   const FitResult result = fit(*net, *images.train, images.validation.get(), options, std::move(callbacks));
   const std::string how_to_resume = "`train --resume " + settings.out.string() + "` continues from here.";
@@ -194,7 +168,9 @@ int train_on(const std::filesystem::path& folder, OtherAlgorithms other) {
   }
   require_run_folder(folder);
   remove_leftovers(folder);
-  return train(resume(saved, other));
+  auto checkpoint = read_checkpoint(folder);
+  if (checkpoint && !checkpoint->note.empty()) std::cerr << "note: " << printable(checkpoint->note) << '\n';
+  return train({saved.settings, saved, std::move(checkpoint), other});
 }
 
 }  // namespace

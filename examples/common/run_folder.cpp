@@ -6,12 +6,13 @@
 #include <cxrnet/io/input_file.hpp>
 #include <cxrnet/report/metrics_json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <omp.h>
 #include <span>
 #include <sys/file.h>
-#include <utility>
+#include <string>
 #include <vector>
 
 namespace cxrnet::programs {
@@ -38,33 +39,43 @@ Json computation_json(const Classifier& net) {
           {"algorithms", algorithms_json(net)}};
 }
 
-/// "processor (was 'A', is 'B'), algorithms".
+/// "processor (was 'A', is 'B'), algorithms (of block1_conv1: was ...)".
 std::string differences(const Json& was, const Json& is) {
+  const auto change = [](const Json& before, const Json& now) {
+    return "was " + before.dump() + ", is " + now.dump();
+  };
   std::string text;
-  for (const auto& [key, value] : is.items()) {
-    const auto before = was.find(key);
-    if (before != was.end() && *before == value) continue;
+  for (const auto& [key, now] : is.items()) {
+    const Json before = was.is_object() ? was.value(key, Json()) : Json();
+    if (before == now) continue;
     text += (text.empty() ? "" : ", ") + key;
-    if (before != was.end() && !value.is_structured()) text += " (was " + before->dump() + ", is " + value.dump() + ")";
+    if (!now.is_array()) text += " (" + change(before, now) + ")";
+    for (std::size_t i = 0; now.is_array() && before.is_array() && i < std::min(now.size(), before.size()); ++i) {
+      if (now[i] == before[i] || !before[i].is_object()) continue;
+      text += " (first that of " + now[i].value("layer", "") + ": " +
+              change(before[i].value("algorithm", Json()), now[i].value("algorithm", Json())) + ")";
+      break;
+    }
   }
   return text;
 }
 
-/// "the weights", or the first image that was added, removed or changed; empty where nothing was.
+/// "the weight file has changed", or what has become of the first image that is not as it was; empty where none is.
 std::string changed_input(const Json& was, const Json& is) {
-  if (!was.is_object()) return "an input";
-  if (was.value("weights", Json()) != is.at("weights")) return "the weight file";
+  if (!was.is_object()) return "an input has changed";
+  if (was.value("weights", Json()) != is.at("weights")) return "the weight file has changed";
   for (const char* set : {"train", "validation", "test"}) {
     const Json before = was.value(set, Json());
     const Json& now = is.at(set);
-    if (!before.is_object()) return "an image";
+    const auto image = [&](const std::string& name) { return "the " + std::string(set) + " image '" + name + "' "; };
+    if (!before.is_object()) return "an image has changed";
     for (const auto& [name, hash] : before.items()) {
       const auto found = now.find(name);
-      if (found == now.end()) return "the " + std::string(set) + " image '" + name + "', which is gone,";
-      if (*found != hash) return "the " + std::string(set) + " image '" + name + "'";
+      if (found == now.end()) return image(name) + "is gone";
+      if (*found != hash) return image(name) + "has changed";
     }
     for (const auto& [name, hash] : now.items()) {
-      if (!before.contains(name)) return "the " + std::string(set) + " image '" + name + "', which is new,";
+      if (!before.contains(name)) return image(name) + "is new";
     }
   }
   return {};
@@ -158,9 +169,9 @@ std::string require_unchanged(const std::map<std::string, std::string>& checkpoi
   }
   if (differs("weights_sha256") || differs("images_sha256")) {
     std::string what = changed_input(saved.inputs, inputs_now);
-    if (what.empty()) what = "an input, or '" + folder + "/settings.json',";
+    if (what.empty()) what = "an input or its settings.json has changed";
     throw DataError("The run in '" + folder + "' cannot be continued, for " + what +
-                    " is not what it was when the run began: put it back, or train anew.");
+                    " since it began: restore that, or train anew.");
   }
   if (differs("network")) {
     throw DataError("The checkpoint in '" + folder + "' is of another network than this program's: continue with the " +

@@ -418,8 +418,9 @@ def test_interrupted_training_saves_what_there_is(case):
     case.passes(case.run("predict", "--model", run / "model.h5", next((case.data / "test" / "COVID").iterdir())))
 
 
-def main():
-    tests = {name.removeprefix("test_"): function for name, function in globals().items() if name.startswith("test_")}
+def main(names):
+    """Runs the test that the command line names, out of a script's global names."""
+    tests = {name.removeprefix("test_"): function for name, function in names.items() if name.startswith("test_")}
     if sys.argv[1:] == ["--list"]:
         print("\n".join(tests))
         return
@@ -437,4 +438,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(globals())
