@@ -15,7 +15,7 @@ def differing(runs):
     found = []
     for run in runs[1:]:
         errors = [abs(a / b - 1) for a, b in zip(run["losses"], runs[0]["losses"])]
-        if errors[0] > 1e-3 or max(errors) > 0.02:
+        if not (errors[0] <= 1e-3 and all(error <= 0.02 for error in errors)):
             found.append(f"{run['side']} has losses {run['losses']}, {runs[0]['side']} {runs[0]['losses']}")
     return found
 
