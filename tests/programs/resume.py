@@ -112,7 +112,7 @@ class Killer:
         moments = ["at random"] * 7 + ["while a checkpoint was written"] * 2
         self.random.shuffle(moments)
         for how in [*moments, "while results were written"][: 30 - self.total()]:
-            begun = (run / "settings.json").exists()
+            begun, newest = (run / "settings.json").exists(), (run / NEWEST).exists()
             process = start(self.case, ["train", "--resume", run] if begun else command, log)
             self.wait(process, run, how, seconds)
             process.kill()
@@ -121,7 +121,7 @@ class Killer:
                 return
             self.kills[how] += 1
             self.half_written += any(run.glob(".*.tmp-*"))
-            self.between_renames += not (run / NEWEST).exists() and (run / PREVIOUS).exists()
+            self.between_renames += newest and not (run / NEWEST).exists()
             self.without_settings += not (run / "settings.json").exists()
 
 

@@ -9,11 +9,13 @@
 #include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 
 #include "catch.hpp"
 #include "data_fixtures.hpp"
+#include "quoted.hpp"
 #include "temp_folder.hpp"
 
 using namespace cxrnet;
@@ -23,6 +25,9 @@ namespace {
 
 using Net = Seq<Input<12, 10, 3, Rescale<1, 255>>, Freeze<Conv2D<6, 3, Relu>>, GAP, Dropout<0.3>, Dense<4, Relu>,
                 Dense<2, Softmax>>;
+
+/// Elements of the convolution, which does not train.
+constexpr std::ptrdiff_t frozen = 3 * 3 * 3 * 6 + 6;
 
 /// Ten images in two classes: 3 steps of 4 an epoch.
 class Images {
@@ -55,6 +60,15 @@ struct StopAfter {
     if (--steps == 0) *stop = true;
   }
 };
+
+// example-begin
+/// Trains into a folder, or goes on from where an earlier process was ended there, killed even.
+FitResult train_or_continue(Classifier& net, const ImageDataset& images, const std::filesystem::path& folder) {
+  const std::optional<Checkpoint> last = read_checkpoint(folder);
+  const FitOptions options{.epochs = 3, .batch = 4, .seed = 9, .resume = last ? &last->state : nullptr};
+  return fit(net, images, nullptr, options, {Checkpointing(folder, {}, {.steps = 2})});
+}
+// example-end
 
 std::string taken_up(const std::filesystem::path& folder) {
   const auto checkpoint = read_checkpoint(folder);
@@ -119,4 +133,18 @@ TEST_CASE("A run stopped after any step continues from its checkpoint to the sam
     }
     CHECK(taken_up(run.path()) == taken_up(folder.path()));
   }
+}
+
+TEST_CASE("What docs/training.md shows trains, and continues", "[checkpointing]") {
+  CHECK(doc_quotes("training.md", "train_checkpointing.cpp"));
+  const Images images;
+  const TempFolder run;
+  ClassifierOf<Net, Reference<float>, ReferenceAugment> net(initial_parameters<Net>(3), 4);
+  CHECK(train_or_continue(net, *images.set, run.path()).steps == 9);
+  std::filesystem::rename(run.path() / previous_checkpoint_file, run.path() / checkpoint_file);  // step 2 of epoch 3
+  std::vector<float> start = initial_parameters<Net>(3);
+  std::fill(start.begin() + frozen, start.end(), 0.5F);
+  ClassifierOf<Net, Reference<float>, ReferenceAugment> other(start, 4);
+  CHECK(train_or_continue(other, *images.set, run.path()).steps == 1);
+  CHECK(std::equal(net.parameters().begin(), net.parameters().end(), other.parameters().begin()));
 }

@@ -97,7 +97,7 @@ class AtomicFile {
   /// Where to write: an empty file that exists.
   [[nodiscard]] const std::filesystem::path& temporary() const { return temporary_; }
 
-  /// Makes `bytes` the whole of the temporary file. Throws FileError.
+  /// Makes `bytes` the whole of the temporary file, on the disk. Throws FileError.
   void write(std::span<const std::byte> bytes) {
     detail::Descriptor file(::open(temporary_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
     if (!file.is_open()) detail::throw_write_error(final_, errno);
@@ -107,7 +107,7 @@ class AtomicFile {
       if (written < 0) detail::throw_write_error(final_, errno);
       bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
-    if (file.close() != 0) detail::throw_write_error(final_, errno);
+    if (::fsync(file.get()) != 0 || file.close() != 0) detail::throw_write_error(final_, errno);
   }
 
   /// Flushes the temporary file to the disk and gives it its final name. Throws FileError; the file is then removed.
