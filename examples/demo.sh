@@ -83,9 +83,16 @@ if [ "$retrain" = no ] && [ -f "$run/demo.txt" ] && [ "$(cat "$run/demo.txt")" =
   echo "Already trained with these settings; --retrain does it again."
 else
   rm -f "$run/demo.txt" "$run/evaluation.txt" "$run/examples.txt"
-  # After Ctrl-C it fails and ends this script: its model of fewer epochs is usable, and trained again by the next run.
-  "$bin/train" --train "$data/train" --val "$data/val" --test "$data/test" \
-    --weights weights/vgg16_imagenet_notop.safetensors --epochs "$epochs" --out "$run" "${options[@]}"
+  if [ "$retrain" = no ] && [ -f "$run/settings.json" ] && [ -f "$run/begun.txt" ] &&
+    [ "$(cat "$run/begun.txt")" = "$settings" ]; then
+    "$bin/train" --resume "$run" # ended by Ctrl-C, say
+  else
+    rm -f "$run/settings.json" "$run"/checkpoint*.safetensors
+    mkdir -p "$run"
+    printf '%s\n' "$settings" >"$run/begun.txt"
+    "$bin/train" --train "$data/train" --val "$data/val" --test "$data/test" \
+      --weights weights/vgg16_imagenet_notop.safetensors --epochs "$epochs" --out "$run" "${options[@]}"
+  fi
   printf '%s\n' "$settings" >"$run/demo.txt"
 fi
 
