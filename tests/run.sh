@@ -99,7 +99,7 @@ onednn3() {
 # Keras itself reads our files and we read its: each tests/python/*.py is one test (status 77: skipped).
 python_tests() {
   local venv=build/venv script status
-  if ! KERAS_BACKEND=jax "$venv/bin/python" -c 'import keras, jax, h5py, numpy' >/dev/null 2>&1; then
+  if ! KERAS_BACKEND=jax "$venv/bin/python" -c 'import keras, jax, h5py, numpy, onnxruntime' >/dev/null 2>&1; then
     if ! { python3 -m venv "$venv" && "$venv/bin/pip" install -q -r tests/python/requirements.txt; } \
       >"$logs/python-install.log" 2>&1; then
       report python 0 0 1 "pip could not install Keras, see $logs/python-install.log"

@@ -1,6 +1,7 @@
 """ONNX Runtime runs what we export, and gives the same probabilities."""
 
 import json
+import os
 import pathlib
 import sys
 
@@ -55,6 +56,16 @@ def reference(folder):
     print(f"reference network, ONNX Runtime and evaluate: largest difference {worst:.1e}")
 
 
+def recorded(folder, golden):
+    """The model whose predictions Keras recorded."""
+    common.run("convert", "--in", golden / "keras_seed_model.h5", "--out", folder / "golden.onnx")
+    files = json.loads((golden / "files.json").read_text())
+    pixels = np.stack([255 * common.prepare(golden.parents[1] / "cxr" / file) for file in files]).astype(np.float32)
+    theirs = np.load(golden / "predictions.npy")
+    worst = common.closest(session(folder / "golden.onnx").run(None, {"image": pixels})[0], theirs, 1e-5, "recorded")
+    print(f"recorded predictions of {len(files)} images and ONNX Runtime: largest difference {worst:.1e}")
+
+
 with common.work_folder() as folder:
     folder = pathlib.Path(folder)
     common.network("save", folder)
@@ -63,3 +74,6 @@ with common.work_folder() as folder:
         sys.exit(77)
     residual_network(folder)
     reference(folder)
+    golden = pathlib.Path(os.environ.get("CXRNET_SHARED", common.root.parent / "shared")) / "golden/e2e"
+    if golden.is_dir():
+        recorded(folder, golden)

@@ -99,6 +99,9 @@ TEST_CASE("Archives that hold no model are refused by their name", "[io_keras_ar
   write_zip(temp.path() / "m.keras", members);
   CHECK(has(message_of<FormatError>([&] { (void)read_keras(temp.path() / "m.keras"); }),
             "it has no member model.weights.h5"));
+  const std::vector<ZipMember> pickle{{"archive/data.pkl", std::as_bytes(std::span(one))}};
+  write_zip(temp.path() / "m.pth", pickle);
+  CHECK(has(message_of<FormatError>([&] { (void)read_keras(temp.path() / "m.pth"); }), "safetensors.torch.save_file"));
 }
 
 TEST_CASE("The configuration names and orders layers where the weights do not", "[io_keras_archive]") {

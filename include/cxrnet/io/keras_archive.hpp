@@ -77,6 +77,10 @@ inline void list_keras_places(const nlohmann::json& model, const std::string& pr
 [[nodiscard]] inline NamedTensors read_keras_members(const std::filesystem::path& path) {
   constexpr std::uint64_t most_config = std::uint64_t{16} << 20U, most_weights = std::uint64_t{8} << 30U;
   ZipReader archive(path);
+  if (!archive.has(keras_config_member)) {
+    throw FormatError("'" + path.string() + "' is a zip archive without a Keras model's config.json; if PyTorch wrote it, "
+                      "save it with safetensors.torch.save_file(model.state_dict(), 'model.safetensors') instead");
+  }
   const auto config = archive.read(keras_config_member, most_config);
   const std::string_view text(reinterpret_cast<const char*>(config.data()), config.size());
   std::vector<KerasPlace> places;

@@ -33,6 +33,10 @@ class ZipReader {
     fail("it is no whole zip archive (" + reason + ")");
   }
 
+  [[nodiscard]] bool has(const std::string& name) const {
+    return zip_name_locate(archive_.get(), name.c_str(), ZIP_FL_ENC_RAW) >= 0;
+  }
+
   /// The bytes of the one member of that name, `most` at most.
   [[nodiscard]] std::vector<std::byte> read(const std::string& name, std::uint64_t most) {
     const auto bad = [&](const std::string& why) { fail("its member " + shown(name) + " " + why); };
