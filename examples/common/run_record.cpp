@@ -111,6 +111,8 @@ void write_run_record(const std::filesystem::path& file, const TrainSettings& s,
       {"processor", processor()},
       {"stopped_early", result.stopped},
       {"epochs_finished", result.history.epochs.size()},
+      {"steps", net.steps()},
+      {"steps_before_resuming", net.steps() - result.steps},  // the times and memory below are those of what came after
       {"seconds",
        {{"epochs", seconds}, {"frozen_layers", result.backbone_seconds}, {"waiting_for_images", result.waiting_seconds}}},
       {"memory_bytes",

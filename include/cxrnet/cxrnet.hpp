@@ -10,6 +10,7 @@
 #include <cxrnet/io/model_io.hpp>
 #include <cxrnet/metrics/evaluation.hpp>
 #include <cxrnet/predict.hpp>
+#include <cxrnet/train/checkpointing.hpp>
 #include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>
