@@ -2,7 +2,6 @@
 #include <cxrnet/core/description.hpp>
 
 #include <cstddef>
-#include <ranges>
 
 namespace cxrnet {
 
@@ -10,7 +9,8 @@ namespace cxrnet {
 /// shape where there is none.
 inline Dims flattened_map(const Description& network, std::size_t index) {
   int value = -1;
-  for (const op::Operation& o : network.operations | std::views::reverse) {
+  for (std::size_t k = network.operations.size(); k-- > 0;) {
+    const op::Operation& o = network.operations[k];
     const auto i = static_cast<int>(index);
     const bool reads =
         o.kernel == i || (o.kind == op::Kind::batch_norm && o.first_parameter <= i && i < o.first_parameter + 4);
