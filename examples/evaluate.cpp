@@ -51,7 +51,7 @@ int evaluate(const Settings& settings) {
 int main(int argc, char** argv) {
   CLI::App app("Evaluates a trained classifier on class folders: accuracy, precision, recall, F1, AUC.");
   Settings settings;
-  app.add_option("--model", settings.model, "Model file: safetensors, or Keras's .h5")->required();
+  app.add_option("--model", settings.model, "Model file: safetensors, or Keras's .keras or .h5")->required();
   app.add_option("--data", settings.data, "Folder of images, one subfolder for each class")->required();
   app.add_option("--positive", settings.positive, "Class that the figures are about; default: the first by name");
   app.add_option("--json", settings.json, "Write every figure to this file");

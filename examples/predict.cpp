@@ -93,7 +93,7 @@ int predict(const Settings& settings) {
 int main(int argc, char** argv) {
   CLI::App app("Prints the class probabilities of chest X-ray images.");
   Settings settings;
-  app.add_option("--model", settings.model, "Model file: safetensors, or Keras's .h5")->required();
+  app.add_option("--model", settings.model, "Model file: safetensors, or Keras's .keras or .h5")->required();
   app.add_option("images", settings.images, "PNG or JPEG files")->required();
   app.add_flag("--json", settings.json, "Print JSON");
   app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));

@@ -38,7 +38,8 @@ struct LoadedModel {
   std::vector<std::string> classes;  ///< "class 0", ... where the file does not name them
   bool names_classes = false;
 };
-/// Reads safetensors or .h5; says in a line on standard error when a foreign file is taken to mean the reference's rescale.
+/// Reads safetensors, .keras or .h5; says in a line on standard error when a foreign file is taken to mean the
+/// reference's rescale.
 LoadedModel load_model(const std::filesystem::path& file, int capacity);
 
 /// Lists and opens a folder of class folders for the network; prints what is skipped and the warning where format or

@@ -64,7 +64,9 @@ TEST_CASE("A file without metadata means the reference's rescale", "[io]") {
   const auto parameters = initial_parameters<Net<Rescale<1, 255>>>(4);
   write_safetensors(file, name_parameters(description_of<Net<Rescale<1, 255>>>, parameters));
   CHECK(parameters_of<Rescale<1, 255>>(file) == parameters);
-  CHECK(has(message_of<FormatError>([&] { (void)parameters_of<ImageNetCaffe>(file); }), "'rescale'"));
+  const auto said = message_of<FormatError>([&] { (void)parameters_of<ImageNetCaffe>(file); });
+  CHECK(has(said, "does not say how its images were prepared, which is taken to be 'rescale'"));
+  CHECK(has(said, "record it with convert --preprocess"));
   CHECK(has(message_of<FormatError>([&] { (void)parameters_of<Rescale<1, 127>>(file); }), "'rescale 1/127'"));
 }
 

@@ -7,7 +7,7 @@
 
 namespace cxrnet {
 
-/// A trained network out of a model file (safetensors or Keras .h5). FormatError where the file's tensors, or the
+/// A trained network out of a model file (safetensors, or Keras's .keras and .h5). FormatError where the file's tensors, or the
 /// preprocessing it was trained with, are not the type's; a foreign file is taken to mean the reference's rescale.
 template <class Net, class Backend>
 std::unique_ptr<Model<Net, Backend>> load_as(const std::filesystem::path& file, int capacity = 32) {
@@ -15,9 +15,12 @@ std::unique_ptr<Model<Net, Backend>> load_as(const std::filesystem::path& file, 
   const auto recorded = tensors.metadata.find("preprocess");
   const std::string preprocess = recorded == tensors.metadata.end() ? "rescale" : recorded->second;
   if (preprocess != description_of<Net>.preprocess) {
-    throw FormatError("'" + file.string() + "' was trained with the preprocessing '" + preprocess +
-                      "', the network's type has '" + std::string(description_of<Net>.preprocess) +
-                      "': use the backbone option that the file names.");
+    const bool says = recorded != tensors.metadata.end();
+    throw FormatError("'" + file.string() + "' " +
+                      (says ? "was trained with the preprocessing '"
+                            : "does not say how its images were prepared, which is taken to be '") +
+                      preprocess + "', the network's type has '" + std::string(description_of<Net>.preprocess) + "': " +
+                      (says ? "use the backbone option that the file names." : "record it with convert --preprocess."));
   }
   std::vector<typename Backend::scalar> parameters(Traits<Net>::parameter_count);
   std::vector<float> values(parameters.size());
