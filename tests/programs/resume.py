@@ -102,16 +102,16 @@ class Killer:
         if how == "while a checkpoint was written":
             time.sleep(self.random.uniform(0, 0.5) * seconds)
         else:
-            pattern = f".{self.random.choice(['model.h5', 'model.safetensors', 'history', 'metrics', 'run.json'])}*.tmp-*"
+            pattern = f".{self.random.choice(['model.h5', 'model.safetensors', 'history'])}*.tmp-*"
         while process.poll() is None and next(run.glob(pattern), None) is None:
             time.sleep(0.001)
 
     def chain(self, run, command, seconds):
         """Kills one run ten times at most: where it is finished before, there is no more to kill."""
         log = self.case.folder / f"{run.name}.log"
-        moments = ["at random"] * 7 + ["while a checkpoint was written"] * 2
+        moments = ["at random"] * 6 + ["while a checkpoint was written"] * 2
         self.random.shuffle(moments)
-        for how in [*moments, "while results were written"][: 30 - self.total()]:
+        for how in [*moments, *["while results were written"] * 2][: 30 - self.total()]:
             begun, newest = (run / "settings.json").exists(), (run / NEWEST).exists()
             process = start(self.case, ["train", "--resume", run] if begun else command, log)
             self.wait(process, run, how, seconds)
