@@ -7,8 +7,8 @@
 
 namespace cxrnet {
 
-/// A trained network out of a model file (safetensors, or Keras's .keras and .h5). FormatError where the file's tensors, or the
-/// preprocessing it was trained with, are not the type's; a foreign file is taken to mean the reference's rescale.
+/// A trained network out of a model file (safetensors, or Keras's .keras and .h5). FormatError where the file's tensors,
+/// or the preprocessing it was trained with, are not the type's; a foreign file is taken to mean the reference's rescale.
 template <class Net, class Backend>
 std::unique_ptr<Model<Net, Backend>> load_as(const std::filesystem::path& file, int capacity = 32) {
   const NamedTensors tensors = read_weights(file);
