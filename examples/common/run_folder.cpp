@@ -81,6 +81,15 @@ std::string changed_input(const Json& was, const Json& is) {
   return {};
 }
 
+/// Whether a folder says that its run is: not where its settings are missing or damaged.
+bool is_finished(const fs::path& folder) {
+  try {
+    return read_run(folder).progress == RunProgress::finished;
+  } catch (const FileError&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 FolderLock::FolderLock(const fs::path& folder) : folder_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
@@ -121,7 +130,7 @@ SavedRun read_run(const fs::path& folder) {
 void begin_run(const SavedRun& run) {
   const fs::path& folder = run.settings.out;
   const bool checkpoints = fs::exists(folder / checkpoint_file) || fs::exists(folder / previous_checkpoint_file);
-  if (checkpoints && fs::exists(folder / settings_file) && read_run(folder).progress == RunProgress::under_way) {
+  if (checkpoints && !is_finished(folder)) {
     throw FileError("'" + folder.string() + "' holds a run that is not finished: continue it with --resume " +
                     folder.string() + ", or remove its checkpoints to train anew.");
   }

@@ -196,6 +196,9 @@ def test_an_unfinished_run_is_not_trained_over(case):
     run = begun(case, "run")
     before = (run / NEWEST).read_bytes()
     case.refuses(case.run(*new_run(case, run)), run, "--resume")
+    settings = (run / "settings.json").read_text()
+    (run / "settings.json").write_text(settings[: len(settings) // 2])
+    case.refuses(case.run(*new_run(case, run)), run, "remove its checkpoints")
     assert (run / NEWEST).read_bytes() == before
     (run / NEWEST).unlink()
     (run / PREVIOUS).unlink(missing_ok=True)
