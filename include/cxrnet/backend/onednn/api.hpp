@@ -4,6 +4,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // oneDNN 2 and 3 under one set of functions: the only place that knows which it is.
 namespace cxrnet::onednn {
@@ -175,6 +176,74 @@ inline dnnl::inner_product_backward_weights::primitive_desc dense_backward_weigh
   return {cpu(), plain(o.in, n), dense_weights(o), bias_of(o), plain(o.out, n), forward, attr};
 #else
   return {{plain(o.in, n), dense_weights(o), bias_of(o), plain(o.out, n)}, attr, cpu(), forward};
+#endif
+}
+
+/// Batch normalisation, of statistics that are given or of the batch's own.
+inline dnnl::normalization_flags normalization_flags(op::Statistics statistics) {
+  using Flags = dnnl::normalization_flags;
+#if DNNL_VERSION_MAJOR >= 3
+  const Flags affine = Flags::use_scale | Flags::use_shift;
+#else
+  const Flags affine = Flags::use_scale_shift;
+#endif
+  return statistics == op::Statistics::moving ? affine | Flags::use_global_stats : affine;
+}
+
+/// Where a batch normalisation takes gamma and beta from, or gives their gradients to: which argument has which of the
+/// two (0, 1), and its layout. oneDNN 2 takes them as one, and they lie together.
+struct AffineArgument {
+  int argument;
+  int gradient;
+  int which;
+  Desc desc;
+};
+inline std::vector<AffineArgument> affine_arguments(int channels) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {{DNNL_ARG_SCALE, DNNL_ARG_DIFF_SCALE, 0, bias_desc(channels)},
+          {DNNL_ARG_SHIFT, DNNL_ARG_DIFF_SHIFT, 1, bias_desc(channels)}};
+#else
+  return {{DNNL_ARG_SCALE_SHIFT, DNNL_ARG_DIFF_SCALE_SHIFT, 0, f32({2, channels}, Tag::nc)}};
+#endif
+}
+
+inline dnnl::batch_normalization_forward::primitive_desc batch_normalization(const op::Operation& o, const Desc& data,
+                                                                             dnnl::prop_kind kind) {
+  const auto flags = normalization_flags(o.statistics);
+  const auto epsilon = static_cast<float>(o.epsilon);
+  const auto attr = attributes(op::Activation::none);
+#if DNNL_VERSION_MAJOR >= 3
+  return {cpu(), kind, data, data, epsilon, flags, attr};
+#else
+  return {{kind, data, epsilon, flags}, attr, cpu()};
+#endif
+}
+
+inline dnnl::batch_normalization_backward::primitive_desc batch_normalization_backward(
+    const op::Operation& o, const Desc& data, const dnnl::batch_normalization_forward::primitive_desc& forward) {
+  const auto kind = dnnl::prop_kind::backward;  // oneDNN 2.6 has no backward_data with gamma
+  const auto flags = normalization_flags(o.statistics);
+  const auto epsilon = static_cast<float>(o.epsilon);
+  const auto attr = attributes(op::Activation::none);
+#if DNNL_VERSION_MAJOR >= 3
+  return {cpu(), kind, data, data, data, epsilon, flags, forward, attr};
+#else
+  return {{kind, data, data, epsilon, flags}, attr, cpu(), forward};
+#endif
+}
+
+/// The gradient of what a ReLU got, out of that of what it gave, which `data` has.
+inline dnnl::eltwise_backward::primitive_desc relu_backward(const Desc& data) {
+  constexpr auto algorithm = dnnl::algorithm::eltwise_relu_use_dst_for_bwd;
+  const auto attr = attributes(op::Activation::none);
+#if DNNL_VERSION_MAJOR >= 3
+  const dnnl::eltwise_forward::primitive_desc hint(cpu(), dnnl::prop_kind::forward_training, algorithm, data, data, 0.0F,
+                                                   0.0F);
+  return {cpu(), algorithm, data, data, data, 0.0F, 0.0F, hint, attr};
+#else
+  const dnnl::eltwise_forward::primitive_desc hint({dnnl::prop_kind::forward_training, algorithm, data, 0.0F, 0.0F},
+                                                   cpu());
+  return {{algorithm, data, data, 0.0F, 0.0F}, attr, cpu(), hint};
 #endif
 }
 

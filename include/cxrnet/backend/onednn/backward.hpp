@@ -108,6 +108,53 @@ inline void backward_dense(Build& build, const op::Operation& o, Step& step) {
   }
 }
 
+/// The gradient goes straight into the input's, or to a staging area and from there; what the batch's statistics were
+/// goes where the gradients of the moving averages would be.
+inline void backward_batch_norm(Build& build, const op::Operation& o, Step& step, int kept) {
+  const Desc& whole_batch = build.layout(o.output);
+  const Operand target = o.gradient_in ? gradient_target(build, o.inputs[0], whole_batch)
+                                       : build.staging(Build::staging_areas - 1, whole_batch);
+  const auto call = [o, layout = build.layout(o.output), kept, target](int n) {
+    const Desc data = images_of(layout, o.out, n);
+    const auto pd = batch_normalization_backward(o, data, batch_normalization(o, data, kind_of(o)));
+    const auto [mean, variance] = moments_of(o, kept);
+    Call made{dnnl::batch_normalization_backward(pd),
+              {{DNNL_ARG_SRC, {Where::value, o.inputs[0], data}},
+               {DNNL_ARG_DIFF_DST, {Where::gradient, o.output, data}},
+               {DNNL_ARG_DIFF_SRC, {target.where, target.index, data}},
+               {DNNL_ARG_MEAN, mean},
+               {DNNL_ARG_VARIANCE, variance},
+               {DNNL_ARG_SCRATCHPAD, {Where::scratch, 0, pd.scratchpad_desc()}}}};
+    for (const AffineArgument& affine : affine_arguments(o.in.channels)) {
+      const int number = o.first_parameter + affine.which;
+      made.operands.push_back({affine.argument, {Where::parameter, number, affine.desc}});
+      const bool wanted = o.gradient_parameters;
+      made.operands.push_back({affine.gradient, {wanted ? Where::parameter_gradient : Where::staging,
+                                                 wanted ? number : affine.which, affine.desc}});
+    }
+    return made;
+  };
+  if (!o.gradient_parameters) {
+    for (const AffineArgument& affine : affine_arguments(o.in.channels)) {
+      static_cast<void>(build.staging(affine.which, affine.desc));
+    }
+  }
+  Call whole = call(build.batch);
+  build.scratch_bytes = std::max(build.scratch_bytes, whole.scratch_bytes());
+  step.after_host = step.calls.size();
+  if (o.statistics == op::Statistics::moving) {
+    step.calls.push_back(std::move(whole));
+  } else {
+    step.exact = call;
+    step.rest = target;
+    const auto [mean, variance] = moments_of(o, kept);
+    const Desc vector = bias_desc(o.in.channels);
+    step.calls.push_back(build.reorder(mean, {Where::parameter_gradient, o.first_parameter + 2, vector}));
+    step.calls.push_back(build.reorder(variance, {Where::parameter_gradient, o.first_parameter + 3, vector}));
+  }
+  if (o.gradient_in) deliver(build, target, o.inputs[0], step.calls);
+}
+
 /// What the host runs backward, on plain NHWC. A users' operation reads its input once more.
 inline void backward_on_host(Build& build, const op::Operation& o, Step& step) {
   const Desc desc = plain(o.in, build.batch);
@@ -130,7 +177,15 @@ inline void backward_add(Build& build, const op::Operation& o, Step& step) {
 
 inline Step backward_step(Build& build, const op::Operation& o, int kept) {
   Step step{&o, {}};
-  step.elements = build.layout(o.output).get_size() / sizeof(float);
+  if (o.activation == op::Activation::relu) {
+    const auto pd = relu_backward(build.layout(o.output));
+    Call call{dnnl::eltwise_backward(pd),
+              {{DNNL_ARG_DST, build.value(o.output)},
+               {DNNL_ARG_DIFF_DST, build.gradient(o.output)},
+               {DNNL_ARG_DIFF_SRC, build.gradient(o.output)}}};
+    build.add_scratch(pd.scratchpad_desc(), call);
+    step.calls.push_back(std::move(call));
+  }
   switch (o.kind) {
     case op::Kind::convolution:
       if (o.gradient_parameters) backward_convolution_weights(build, o, step);
@@ -142,11 +197,11 @@ inline Step backward_step(Build& build, const op::Operation& o, int kept) {
       break;
     case op::Kind::dense: backward_dense(build, o, step); break;
     case op::Kind::add: backward_add(build, o, step); break;
+    case op::Kind::batch_norm: backward_batch_norm(build, o, step, kept); break;
     case op::Kind::bias:
     case op::Kind::activation:
     case op::Kind::flatten:
     case op::Kind::dropout:
-    case op::Kind::batch_norm:
     case op::Kind::custom: backward_on_host(build, o, step); break;
   }
   return step;

@@ -114,6 +114,59 @@ inline void forward_dense(Build& build, const op::Operation& o, Step& step) {
   step.algorithm = pd.impl_info_str();
 }
 
+/// A value's layout with fewer images, the outermost dimension. A vector is a 1 x 1 map.
+inline Desc images_of(const Desc& layout, Dims dims, int n) {
+  if (dims.is_vector()) return f32(batch_of(image_dims(1, 1, dims.channels), n), Tag::nhwc);
+  Args extent = layout.dims();
+  extent[0] = n;
+  return layout.submemory_desc(extent, Args(extent.size(), 0));
+}
+
+/// Where batch normalisation has its mean and its variance: the moving averages, or what forward keeps for backward.
+struct Moments {
+  Operand mean, variance;
+};
+inline Moments moments_of(const op::Operation& o, int kept) {
+  const Desc desc = bias_desc(o.in.channels);
+  if (o.statistics == op::Statistics::moving) {
+    return {{Where::parameter, o.first_parameter + 2, desc}, {Where::parameter, o.first_parameter + 3, desc}};
+  }
+  const auto room = static_cast<int>(Build::rounded(desc.get_size()) / arena_alignment);
+  return {{Where::kept, kept, desc}, {Where::kept, kept + room, desc}};
+}
+
+inline void forward_batch_norm(Build& build, const op::Operation& o, Step& step, int& kept) {
+  build.settle(o.output, o.out, build.layout(o.inputs[0]));
+  if (o.statistics == op::Statistics::batch) {
+    kept = build.keep(bias_desc(o.in.channels)).index;
+    static_cast<void>(build.keep(bias_desc(o.in.channels)));
+  }
+  const auto call = [o, layout = build.layout(o.output), kept](int n) {
+    const Desc data = images_of(layout, o.out, n);
+    const auto pd = batch_normalization(o, data, kind_of(o));
+    const auto [mean, variance] = moments_of(o, kept);
+    Call made{dnnl::batch_normalization_forward(pd),
+              {{DNNL_ARG_SRC, {Where::value, o.inputs[0], data}},
+               {DNNL_ARG_DST, {Where::value, o.output, data}},
+               {DNNL_ARG_MEAN, mean},
+               {DNNL_ARG_VARIANCE, variance},
+               {DNNL_ARG_SCRATCHPAD, {Where::scratch, 0, pd.scratchpad_desc()}}}};
+    for (const AffineArgument& affine : affine_arguments(o.in.channels)) {
+      made.operands.push_back({affine.argument, {Where::parameter, o.first_parameter + affine.which, affine.desc}});
+    }
+    return made;
+  };
+  Call whole = call(build.batch);
+  build.scratch_bytes = std::max(build.scratch_bytes, whole.scratch_bytes());
+  step.algorithm = "batch_normalization";
+  if (o.statistics == op::Statistics::moving) {
+    step.calls.push_back(std::move(whole));
+  } else {
+    step.exact = call;
+    step.rest = build.value(o.output);
+  }
+}
+
 /// What the host runs: its inputs as plain NHWC.
 inline void forward_on_host(Build& build, const op::Operation& o, Step& step) {
   step.host = true;
@@ -124,7 +177,7 @@ inline void forward_on_host(Build& build, const op::Operation& o, Step& step) {
   build.settle(o.output, o.out, plain(o.out, build.batch));
 }
 
-/// The forward step of an operation; `kept` gets the place of what a max pool keeps, where it does.
+/// The forward step of an operation; `kept` gets the place of what is kept for backward, where something is.
 inline Step forward_step(Build& build, const op::Operation& o, int& kept) {
   Step step{&o, {}};
   switch (o.kind) {
@@ -132,12 +185,12 @@ inline Step forward_step(Build& build, const op::Operation& o, int& kept) {
     case op::Kind::max_pool:
     case op::Kind::global_average_pool: forward_pool(build, o, step, kept); break;
     case op::Kind::dense: forward_dense(build, o, step); break;
+    case op::Kind::batch_norm: forward_batch_norm(build, o, step, kept); break;
     case op::Kind::bias:
     case op::Kind::activation:
     case op::Kind::flatten:
     case op::Kind::dropout:
     case op::Kind::add:
-    case op::Kind::batch_norm:
     case op::Kind::custom: forward_on_host(build, o, step); break;
   }
   return step;

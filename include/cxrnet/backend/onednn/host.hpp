@@ -43,6 +43,7 @@ inline void run_on_host(const op::Operation& o, int n, const DropoutKey& key, co
     default:
       if (o.activation == op::Activation::relu) reference::relu(count, x[0], y);
       else if (o.activation == op::Activation::softmax) reference::softmax(o.out.size(), n, x[0], y);
+      else if (o.activation == op::Activation::sigmoid) reference::sigmoid(count, x[0], y);
       else std::copy_n(x[0], count, y);
   }
 }
@@ -57,11 +58,12 @@ struct HostGradient {
   float* gradients;
 };
 
-/// Turns the gradient of the output, `elements` in whatever layout it has, into that of what the activation got.
-inline void activation_backward(const op::Operation& o, int n, std::size_t elements, bool logits,
-                                const HostGradient& g) {
-  if (o.activation == op::Activation::relu) reference::relu_backward(elements, g.y, g.dy, g.dy);
-  if (o.activation == op::Activation::softmax && !logits) reference::softmax_backward(o.out.size(), n, g.y, g.dy, g.dy);
+/// Turns the gradient of the output into that of what a softmax or a sigmoid got: plain rows.
+inline void activation_backward(const op::Operation& o, int n, const HostGradient& g) {
+  if (o.activation == op::Activation::softmax) reference::softmax_backward(o.out.size(), n, g.y, g.dy, g.dy);
+  if (o.activation == op::Activation::sigmoid) {
+    reference::sigmoid_backward(static_cast<std::size_t>(n) * o.out.size(), g.y, g.dy, g.dy);
+  }
 }
 
 inline void run_backward_on_host(const op::Operation& o, int n, const DropoutKey& key, const float* parameters,

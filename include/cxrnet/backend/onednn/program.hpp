@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstring>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -81,6 +83,9 @@ class Program {
  private:
   friend class Context;
 
+  /// Runs forward step i; the rows behind the n-th are the batch's zeros.
+  void run_forward(Context& context, std::size_t i, int n) const;
+
   /// What `build` makes of an operation; its refusal as a sentence.
   template <class Make>
   Step built(const op::Operation& o, Make make) {
@@ -115,6 +120,7 @@ class Program::Context {
  private:
   friend class Program;
   using Arguments = std::unordered_map<int, dnnl::memory>;
+  enum class Way { forward, backward };
   struct Gradient {
     std::size_t step, call;
     int argument;
@@ -185,14 +191,49 @@ class Program::Context {
     if (from < to) stream_.wait();
   }
 
+  /// Runs a step's call for exactly n images, made when it is first asked for, and sets the other rows to zero.
+  void execute_exact(Way way, std::size_t index, const Step& step, int n, float* gradients) {
+    auto& call = exact_[{way, index, n}];
+    if (!call) {
+      call.emplace(step.exact(n));
+      if (call->scratch_bytes() > program_->build_.scratch_bytes) {
+        throw BackendError(version() + " wants more workspace for a smaller batch than for a whole one.");
+      }
+    }
+    Arguments arguments;
+    for (const auto& [argument, operand] : call->operands) {
+      const bool gradient = operand.where == Where::parameter_gradient;
+      const auto& info = program_->spec_.parameters[gradient ? static_cast<std::size_t>(operand.index) : 0];
+      arguments.emplace(argument, dnnl::memory(operand.desc, cpu(), gradient ? gradients + info.gradient : locate(operand)));
+    }
+    call->primitive.execute(stream_, arguments);
+    stream_.wait();
+    const auto batch = static_cast<std::size_t>(program_->batch());
+    const std::size_t row = step.rest.desc.get_size() / sizeof(float) / batch;
+    std::fill_n(static_cast<float*>(locate(step.rest)) + static_cast<std::size_t>(n) * row,
+                (batch - static_cast<std::size_t>(n)) * row, 0.0F);
+  }
+
   const Program* program_;
   std::byte* arena_;
   std::byte* workspace_;
   dnnl::stream stream_;
+  std::map<std::tuple<Way, std::size_t, int>, std::optional<Call>> exact_;
   std::vector<std::vector<Arguments>> forward_;
   std::vector<std::vector<Arguments>> backward_;
   std::vector<Gradient> gradients_;
 };
+
+inline void Program::run_forward(Context& context, std::size_t i, int n) const {
+  const Step& step = forward_[i];
+  const op::Operation& o = *step.operation;
+  context.execute(step, context.forward_[i], 0, step.calls.size());
+  if (step.exact) context.execute_exact(Context::Way::forward, i, step, n, nullptr);
+  if (!step.host) return;
+  run_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters,
+              {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},
+              context.value(o.output));
+}
 
 inline void Program::forward(Context& context, const float* input, int n, float* output) const {
   const auto count = static_cast<std::size_t>(n);
@@ -202,14 +243,7 @@ inline void Program::forward(Context& context, const float* input, int n, float*
   try {
     for (std::size_t i = 0; i < forward_.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
-      const Step& step = forward_[i];
-      context.execute(step, context.forward_[i], 0, step.calls.size());
-      const op::Operation& o = *step.operation;
-      if (step.host) {
-        run_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters,
-                    {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},
-                    context.value(o.output));
-      }
+      run_forward(context, i, n);
       if (context.profile != nullptr) {
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
         context.profile->seconds[i] += spent.count();
@@ -229,7 +263,7 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
   // No gradient comes from the rows behind the n-th.
   std::fill_n(start + count, static_cast<std::size_t>(build_.batch - n) * spec_.output_dims.size(), 0.0F);
   for (const ParameterInfo& p : spec_.parameters) {
-    if (p.trains) std::fill_n(gradients + p.gradient, p.parameter.size(), 0.0F);
+    if (p.changes()) std::fill_n(gradients + p.gradient, p.parameter.size(), 0.0F);
   }
   for (const auto& g : context.gradients_) {
     context.backward_[g.step][g.call].at(g.argument).set_data_handle(gradients + g.offset);
@@ -238,6 +272,8 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
     for (std::size_t i = 0; i < backward_.size(); ++i) {
       const Step& step = backward_[i];
       const op::Operation& o = *step.operation;
+      op::for_each_recomputed(spec_.operations, static_cast<std::size_t>(&o - spec_.operations.data()),
+                              [&](std::size_t k) { run_forward(context, k, n); });
       const auto has = [&](int v) { return v >= 0 && spec_.gradients[static_cast<std::size_t>(v)].bytes != 0; };
       const bool logits = context.seed == Seed::logits && o.output == spec_.output;
       float* const staged = reinterpret_cast<float*>(context.staging(Build::staging_areas - 1));
@@ -245,8 +281,9 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
                               step.result_staged ? staged : has(o.inputs[0]) ? context.gradient(o.inputs[0]) : nullptr,
                               gradients};
       const std::size_t after = std::min(step.after_host, step.calls.size());
-      activation_backward(o, build_.batch, step.elements, logits, host);
+      if (!logits) activation_backward(o, build_.batch, host);
       context.execute(step, context.backward_[i], 0, after);
+      if (step.exact) context.execute_exact(Context::Way::backward, i, step, n, gradients);
       run_backward_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters, host);
       context.execute(step, context.backward_[i], after, step.calls.size());
     }

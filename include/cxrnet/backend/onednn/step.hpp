@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,13 @@ struct Operand {
 struct Call {
   dnnl::primitive primitive;
   std::vector<std::pair<int, Operand>> operands;
+
+  [[nodiscard]] std::size_t scratch_bytes() const {
+    for (const auto& [argument, operand] : operands) {
+      if (operand.where == Where::scratch) return operand.desc.get_size();
+    }
+    return 0;
+  }
 };
 
 /// One operation, one way: calls, then what the host does on plain NHWC, then the calls that bring its result home.
@@ -38,7 +46,10 @@ struct Step {
   bool host = false;               ///< the host runs the operation, forward
   std::array<bool, 2> staged{};    ///< whether the host reads a plain copy of an input, in the staging area of its number
   bool result_staged = false;      ///< whether the host writes the input's gradient into the last staging area
-  std::size_t elements = 0;        ///< of the output in its layout, padding included
+  /// A call whose result depends on how many images there are, which the batch's zero rows must not count as: the call
+  /// for n images, whose rows behind them are set to zero in `rest`.
+  std::function<Call(int n)> exact{};
+  Operand rest{Where::value, -1, {}};
   std::string algorithm = "loops";
 };
 
