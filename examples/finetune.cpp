@@ -147,9 +147,9 @@ class Recipe {
     std::cout << '\n'
               << (s_.seeds > 1 ? "Seed " + std::to_string(s_.head.seed) + ". " : "") << what << ".\n"
               << detail::grouped(net.description().trainable_count) << " parameters train, at a rate of "
-              << net.learning_rate() << "; a step of " << s_.head.batch << " images takes "
+              << net.learning_rate() << "; a step of " << s_.head.batch << " images keeps "
               << detail::bytes_text(memory.training_arena + memory.gradients + memory.optimizer)
-              << " of memory.\n"
+              << " of values, gradients and moments.\n"
               << std::flush;
   }
 
@@ -290,8 +290,8 @@ int main(int argc, char** argv) {
   app.add_option("--out", head.out, "Folder to write everything to; of several seeds, a folder in it for each")->required();
   const auto rate = CLI::Range(0.0, 1e3);
   app.add_option("--unfreeze-from", s.unfreeze_from,
-                 "First of VGG16's blocks that trains in phase 2, 1 to 5. From block 1 a step of 32 images takes about 7 GB\n"
-                 "of memory: lower --batch where there is less")->capture_default_str();
+                 "First of VGG16's blocks that trains in phase 2, 1 to 5. From block 1, batches of 32 take about 6 GB of\n"
+                 "memory in all: lower --batch where there is less")->capture_default_str();
   app.add_option("--epochs", head.epochs, "Epochs of each phase")->capture_default_str()->check(CLI::Range(1, 100000));
   app.add_option("--epochs-2", s.epochs, "Epochs of phase 2, where it has others")->check(CLI::Range(1, 100000));
   app.add_option("--learning-rate", head.learning_rate, "Adam's in phase 1")->capture_default_str()->check(rate);
