@@ -60,7 +60,7 @@ if [ ! -f build/cpu/build.ninja ]; then
   cmake --preset cpu -DCXRNET_TESTS=OFF -DCXRNET_BENCH=OFF >build/configure.log 2>&1 ||
     { cat build/configure.log >&2; fail "CMake could not configure the build; its messages stand above."; }
 fi
-cmake --build build/cpu --target phantom train evaluate predict summary
+cmake --build build/cpu --target phantom train evaluate predict summary finetune
 bin=$root/build/cpu/examples
 
 if [ -z "$data" ]; then
