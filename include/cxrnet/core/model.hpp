@@ -164,15 +164,16 @@ class Model {
     change(std::span<scalar>(parameters_));
     ++revision_;
     backbone_.update();
-    head_.update();
+    head_is_stale_ = true;
   }
 
-  /// The same where only what trains has changed: nothing before the cut is packed again.
+  /// The same where only what trains has changed: nothing before the cut is packed again, and what is behind it when it
+  /// next predicts.
   template <class Change>
   void set_trainable(Change change) {
     change(std::span<scalar>(parameters_));
     ++revision_;
-    head_.update();
+    head_is_stale_ = true;
   }
   /// How often parameters were replaced.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
@@ -229,6 +230,8 @@ class Model {
   [[nodiscard]] Lease lease() const {
     {
       const std::lock_guard lock(mutex_);
+      if (head_is_stale_) head_.update();
+      head_is_stale_ = false;
       if (!idle_.empty()) {
         Lease taken(idle_.back().release(), Return{this});
         idle_.pop_back();
@@ -280,7 +283,8 @@ class Model {
   std::uint64_t revision_ = 0;
   int capacity_;
   Program backbone_;
-  Program head_;
+  mutable Program head_;
+  mutable bool head_is_stale_ = false;  // parameters have changed since it was packed
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Execution>> idle_;
 };
