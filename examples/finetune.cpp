@@ -298,10 +298,7 @@ int main(int argc, char** argv) {
   app.add_option("--learning-rate-2", s.learning_rate, "Adam's in phase 2")->capture_default_str()->check(rate);
   app.add_option("--backbone-rate", s.backbone_rate, "Phase 2: times the learning rate, for VGG16's own layers")
       ->capture_default_str()->check(rate);
-  app.add_option("--schedule", s.schedule,
-                 "Phase 2's learning rate: constant; cosine, down to 0; step, a tenth after each third of its epochs;\n"
-                 "plateau, a fifth after 2 epochs without a better val_loss")
-      ->capture_default_str()->check(CLI::IsMember({"constant", "cosine", "step", "plateau"}));
+  add_schedule_option(app, s.schedule, "Phase 2's learning rate");
   app.add_option("--weight-decay", s.weight_decay, "Phase 2: decoupled, as AdamW's")->capture_default_str()->check(rate);
   app.add_option("--clip-norm", s.clip_norm, "Phase 2: the norm of all gradients together is held within this")
       ->check(CLI::PositiveNumber);

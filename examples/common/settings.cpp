@@ -91,6 +91,13 @@ void add_data_options(CLI::App& app, TrainSettings& settings) {
   app.add_flag("--skip-bad", s.skip_bad, "Go on without images that cannot be read, and list them");
 }
 
+void add_schedule_option(CLI::App& app, std::string& schedule, const std::string& whose) {
+  app.add_option("--schedule", schedule,
+                 whose + ": constant; cosine, down to 0; step, a tenth after each third of the epochs;\n"
+                         "plateau, a fifth after 2 epochs without a better val_loss")
+      ->capture_default_str()->check(CLI::IsMember({"constant", "cosine", "step", "plateau"}));
+}
+
 void add_options(CLI::App& app, TrainSettings& settings) {
   TrainSettings& s = settings;
   add_data_options(app, s);
@@ -101,8 +108,7 @@ void add_options(CLI::App& app, TrainSettings& settings) {
   app.add_option("--learning-rate", s.learning_rate, "Adam's")->capture_default_str()->check(CLI::Range(0.0, 1e3));
   app.add_option("--backbone-rate", s.backbone_rate, "Times the learning rate, for VGG16's own layers where they train")
       ->capture_default_str()->check(CLI::Range(0.0, 1e3));
-  app.add_option("--schedule", s.schedule, "Of the learning rate: constant; cosine, down to 0; step, a tenth after each third of the epochs; plateau, a fifth after 2 epochs without a better val_loss")
-      ->capture_default_str()->check(CLI::IsMember({"constant", "cosine", "step", "plateau"}));
+  add_schedule_option(app, s.schedule, "The learning rate");
   app.add_flag("--profile", s.profile, "Print the time by layer");
   app.add_option("--checkpoint-every", s.checkpoint_every, "Write a checkpoint after so many steps too, not only after each epoch and each minute");
 }

@@ -44,6 +44,8 @@ struct TrainSettings {
 
 /// Options of every program that trains: what it reads, how it feeds the network, by what it chooses an epoch.
 void add_data_options(CLI::App& app, TrainSettings& settings);
+/// --schedule, of a learning rate that the help calls so: see `callbacks_of`.
+void add_schedule_option(CLI::App& app, std::string& schedule, const std::string& whose);
 /// Those and the others of `train`.
 void add_options(CLI::App& app, TrainSettings& settings);
 
