@@ -1,5 +1,5 @@
 // An option of a convolution is none of a backbone's.
-// EXPECT: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of Rescale<n, d> and ImageNetCaffe
+// EXPECT: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of Rescale<n, d>, ImageNetCaffe and ImageNetTorch
 #include <cxrnet/predict.hpp>
 
 using namespace cxrnet;

@@ -1,5 +1,5 @@
 // A backbone knows its options.
-// EXPECT: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of Rescale<n, d> and ImageNetCaffe
+// EXPECT: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of Rescale<n, d>, ImageNetCaffe and ImageNetTorch
 #include <cxrnet/predict.hpp>
 
 using namespace cxrnet;

@@ -24,7 +24,7 @@ struct Configuration {};
 template <bool allowed>
 struct options_are {
   static_assert(allowed, "cxrnet: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of "
-                         "Rescale<n, d> and ImageNetCaffe");
+                         "Rescale<n, d>, ImageNetCaffe and ImageNetTorch");
 };
 
 template <int Number, int Filters, class Indices>
