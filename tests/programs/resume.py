@@ -96,11 +96,11 @@ class Killer:
     def wait(self, process, run, how, seconds):
         """Until the moment to kill: any, or when a file of that kind is being written."""
         if how == "at random":
-            time.sleep(self.random.uniform(0, 0.7) * seconds)
+            time.sleep(self.random.uniform(0, 0.6) * seconds)
             return
         pattern = ".checkpoint*.tmp-*"
         if how == "while a checkpoint was written":
-            time.sleep(self.random.uniform(0, 0.5) * seconds)
+            time.sleep(self.random.uniform(0, 0.4) * seconds)
         else:
             pattern = f".{self.random.choice(['model.h5', 'model.safetensors', 'history'])}*.tmp-*"
         while process.poll() is None and next(run.glob(pattern), None) is None:
@@ -109,7 +109,7 @@ class Killer:
     def chain(self, run, command, seconds):
         """Kills one run ten times at most: where it is finished before, there is no more to kill."""
         log = self.case.folder / f"{run.name}.log"
-        moments = ["at random"] * 6 + ["while a checkpoint was written"] * 2
+        moments = ["at random"] * 5 + ["while a checkpoint was written"] * 3
         self.random.shuffle(moments)
         for how in [*moments, *["while results were written"] * 2][: 30 - self.total()]:
             begun, newest = (run / "settings.json").exists(), (run / NEWEST).exists()
