@@ -38,9 +38,10 @@ static_assert(Traits<VGG16<WithTop>>::layer_count == 23);
 // Options in any order.
 using Forwards = VGG16Backbone<Frozen, ImageNetCaffe>;
 using Backwards = VGG16Backbone<ImageNetCaffe, Frozen>;
-static_assert(std::is_same_v<Forwards::expansion, Backwards::expansion>);
+static_assert(std::is_same_v<detail::expand<Forwards>::type, detail::expand<Backwards>::type>);
 static_assert(std::is_same_v<Traits<Seq<Forwards, GAP>>::Preprocess, ImageNetCaffe>);
-static_assert(std::is_same_v<VGG16Backbone<>::expansion, VGG16Backbone<Trainable, Rescale<1, 255>>::expansion>);
+static_assert(std::is_same_v<detail::expand<VGG16Backbone<>>::type,
+                             detail::expand<VGG16Backbone<Trainable, Rescale<1, 255>>>::type>);
 static_assert(Traits<Seq<VGG16Backbone<>>>::trainable_count == 14'714'688);
 static_assert(std::is_same_v<Traits<Seq<VGG16<WithTop, ImageNetCaffe, Frozen>>>::Preprocess, ImageNetCaffe>);
 static_assert(Conv2D<8, 3, Same, Relu, Stride<2>>::output(image_dims(9, 8, 3)) ==
