@@ -44,10 +44,14 @@ std::string processor() {
 
 Json algorithms_json(const Classifier& net) {
   Json list = Json::array();
-  for (const Algorithm& a : net.algorithms()) {
-    const auto& layer = net.description().layers[static_cast<std::size_t>(a.layer)];
-    list.push_back({{"layer", layer.name.view()}, {"operation", a.operation}, {"algorithm", a.name}});
-  }
+  const auto add = [&](const std::vector<Algorithm>& algorithms, const char* use) {
+    for (const Algorithm& a : algorithms) {
+      const auto& layer = net.description().layers[static_cast<std::size_t>(a.layer)];
+      list.push_back({{"layer", layer.name.view()}, {"use", use}, {"operation", a.operation}, {"algorithm", a.name}});
+    }
+  };
+  add(net.algorithms(), "prediction");
+  add(net.training_algorithms(), "training");
   return list;
 }
 

@@ -186,6 +186,23 @@ TEST_CASE("A model says what it picked and keeps", "[backend_onednn]") {
   for (const Algorithm& algorithm : Model<Mixed, Reference<float>>(8).algorithms()) CHECK(algorithm.name == "loops");
 }
 
+TEST_CASE("A trainer says what it picked, forward and backward", "[backend_onednn]") {
+  using Net = Seq<Input<16, 16, 16>, Conv2D<32, 3, Same, Relu>, Conv2D<32, 3, Same>, GAP, Dense<3, Softmax>>;
+  Model<Net, OneDnnDirect> model(4);
+  const auto list = Trainer<Net, OneDnnDirect>(model).algorithms();
+  constexpr auto& operations = Rewrite<Net, OneDnnDirect, Mode::training>::head;
+  REQUIRE(list.size() == 2 * operations.size());
+  CHECK(list[operations.size()].operation == "backward of softmax");
+  CHECK(list.back().operation == "backward of convolution+bias+relu");
+  // The gradients of its kernel, and of its input too where somebody before it trains.
+  CHECK(list[list.size() - 1].name.find(", ") == std::string::npos);
+  CHECK(list[list.size() - 2].name.find(", ") != std::string::npos);
+  for (const Algorithm& algorithm : list) {
+    CHECK_FALSE(algorithm.name.empty());
+    CHECK(algorithm.name.find("wino") == std::string::npos);
+  }
+}
+
 TEST_CASE("Replaced parameters are packed anew", "[backend_onednn]") {
   Model<Mixed, OneDnn> model(4, 1);
   const Model<Mixed, OneDnn> other(4, 2);

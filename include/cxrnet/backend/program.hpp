@@ -27,7 +27,7 @@ namespace cxrnet {
 //   void update();                             parameters have changed: what was packed of them is packed anew
 //   std::size_t packed_bytes() const;          weights that it keeps in a layout of its own
 //   std::size_t workspace_bytes() const;       what one context needs besides its part of the arena
-//   std::vector<Algorithm> algorithms() const; what it picked for each operation
+//   std::vector<Algorithm> algorithms() const; what it picked for each operation, backward behind forward
 //   class Context;                             what one thread needs: Context(const Program&, std::byte* arena,
 //                                              std::byte* workspace), both aligned to arena_alignment
 //   void forward(Context&, const float* input, int n, float* output) const;

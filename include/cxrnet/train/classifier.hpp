@@ -28,7 +28,9 @@ class Classifier {
 
   [[nodiscard]] virtual const Description& description() const = 0;
   [[nodiscard]] virtual std::string_view backend() const = 0;
+  /// What the backend picked for each operation of `fused`, and for those of `trained`, forward and backward.
   [[nodiscard]] virtual std::vector<Algorithm> algorithms() const = 0;
+  [[nodiscard]] virtual std::vector<Algorithm> training_algorithms() const = 0;
   /// The largest training batch.
   [[nodiscard]] virtual int capacity() const = 0;
 
@@ -98,6 +100,7 @@ class ClassifierCore : public Classifier {
   const Description& description() const final;
   std::string_view backend() const final;
   std::vector<Algorithm> algorithms() const final;
+  std::vector<Algorithm> training_algorithms() const final;
   int capacity() const final;
   void features(std::span<const float> prepared, std::span<float> features, Profile* profile) const final;
   void predict(std::span<const float> features, std::span<float> probabilities) const final;
@@ -161,6 +164,11 @@ std::string_view ClassifierCore<Net, Backend, Optimizer, Loss>::backend() const 
 template <class Net, class Backend, class Optimizer, class Loss>
 std::vector<Algorithm> ClassifierCore<Net, Backend, Optimizer, Loss>::algorithms() const {
   return model_.algorithms();
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::vector<Algorithm> ClassifierCore<Net, Backend, Optimizer, Loss>::training_algorithms() const {
+  return trainer_.algorithms();
 }
 
 template <class Net, class Backend, class Optimizer, class Loss>

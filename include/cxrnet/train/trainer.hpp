@@ -188,6 +188,8 @@ class Trainer : private detail::trainable_on<Net, Backend> {
 
   /// The gradients of the last step, clipped, by ParameterInfo::gradient; of what averages, the batch's statistic.
   [[nodiscard]] std::span<const scalar> gradients() const { return gradients_; }
+  /// What the backend picked for the operations behind the cut, forward and backward.
+  [[nodiscard]] std::vector<Algorithm> algorithms() const { return program_.algorithms(); }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
   [[nodiscard]] Model<Net, Backend>& model() { return *model_; }
 

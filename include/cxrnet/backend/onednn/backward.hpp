@@ -44,6 +44,7 @@ inline void backward_convolution_weights(Build& build, const op::Operation& o, S
   }
   build.add_scratch(pd.scratchpad_desc(), call);
   step.calls.push_back(std::move(call));
+  step.algorithm = pd.impl_info_str();
   if (!straight) step.calls.push_back(build.reorder(weights, logical));
 }
 
@@ -59,6 +60,7 @@ inline void backward_convolution_data(Build& build, const op::Operation& o, Step
              {DNNL_ARG_DIFF_SRC, target}}};
   build.add_scratch(pd.scratchpad_desc(), call);
   step.calls.push_back(std::move(call));
+  step.algorithm = (o.gradient_parameters ? step.algorithm + ", " : "") + pd.impl_info_str();
   deliver(build, target, o.inputs[0], step.calls);
 }
 
@@ -127,7 +129,7 @@ inline void backward_batch_norm(Build& build, const op::Operation& o, Step& step
                {DNNL_ARG_SCRATCHPAD, {Where::scratch, 0, pd.scratchpad_desc()}}}};
     for (const AffineArgument& affine : affine_arguments(o.in.channels)) {
       const int number = o.first_parameter + affine.which;
-      made.operands.push_back({affine.argument, {Where::parameter, number, affine.desc}});
+      if (affine.which == 0) made.operands.push_back({affine.argument, {Where::parameter, number, affine.desc}});
       const bool wanted = o.gradient_parameters;
       made.operands.push_back({affine.gradient, {wanted ? Where::parameter_gradient : Where::staging,
                                                  wanted ? number : affine.which, affine.desc}});

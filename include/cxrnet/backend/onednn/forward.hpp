@@ -117,8 +117,7 @@ inline void forward_dense(Build& build, const op::Operation& o, Step& step) {
 /// A value's layout with fewer images, the outermost dimension. A vector is a 1 x 1 map.
 inline Desc images_of(const Desc& layout, Dims dims, int n) {
   if (dims.is_vector()) return f32(batch_of(image_dims(1, 1, dims.channels), n), Tag::nhwc);
-  Args extent = layout.dims();
-  extent[0] = n;
+  const Args extent = batch_of(dims, n);
   return layout.submemory_desc(extent, Args(extent.size(), 0));
 }
 

@@ -58,7 +58,7 @@ class Program {
   }
 
   [[nodiscard]] int batch() const { return build_.batch; }
-  [[nodiscard]] std::size_t workspace_bytes() const { 
+  [[nodiscard]] std::size_t workspace_bytes() const {
     return build_.scratch_bytes + build_.kept_bytes + static_cast<std::size_t>(build_.areas) * build_.staging_bytes;
   }
   [[nodiscard]] std::size_t packed_bytes() const {
@@ -70,6 +70,9 @@ class Program {
     std::vector<Algorithm> list;
     for (const Step& step : forward_) {
       list.push_back({step.operation->layer, describe(*step.operation), step.algorithm});
+    }
+    for (const Step& step : backward_) {
+      list.push_back({step.operation->layer, "backward of " + describe(*step.operation), step.algorithm});
     }
     return list;
   }
