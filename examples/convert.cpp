@@ -127,7 +127,7 @@ int convert(const Settings& settings) {
   const bool backbone = network.output.is_image();  // which may come out of a file with a top
   std::vector<float> parameters(network.parameter_count);
   print_renamed(
-      network, take_parameters(network, file, settings.in.string(), backbone ? Which::frozen : Which::all, parameters));
+      network, take_parameters(network, file, settings.in.string(), backbone ? Which::backbone : Which::all, parameters));
 
   std::map<std::string, std::string> metadata = file.metadata;
   metadata.erase("format");  // PyTorch's "pt"

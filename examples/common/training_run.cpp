@@ -46,10 +46,9 @@ std::vector<float> start_parameters(const TrainSettings& settings) {
     throw FileError("There are no weights at '" + settings.weights.string() +
                     "': run `bash weights/fetch.sh`, or name a file with --weights.");
   }
-  // With nothing unfrozen, what does not train is the whole backbone.
-  const Variant frozen{.preprocess = settings.preprocess};
-  std::vector<float> parameters = initial_parameters(frozen, settings.seed);
-  take_parameters(describe(frozen), read_weights(settings.weights), settings.weights.string(), Which::frozen, parameters);
+  const Variant variant{.preprocess = settings.preprocess};
+  std::vector<float> parameters = initial_parameters(variant, settings.seed);
+  take_parameters(describe(variant), read_weights(settings.weights), settings.weights.string(), Which::backbone, parameters);
   return parameters;
 }
 

@@ -47,9 +47,7 @@ std::optional<NamedTensors> weights(std::string_view test) {
 template <class Net>
 std::vector<float> parameters_of(const NamedTensors& file) {
   std::vector<float> values = initial_parameters<Net>(0);
-  std::vector<float> backbone(Traits<Seq<VGG16Backbone<Frozen>>>::parameter_count);
-  take_parameters(description_of<Seq<VGG16Backbone<Frozen>>>, file, "weights", Which::frozen, backbone);
-  std::copy_n(backbone.begin(), std::min(values.size(), backbone.size()), values.begin());
+  take_parameters(description_of<Net>, file, "weights", Which::backbone, values);
   return values;
 }
 

@@ -40,17 +40,19 @@ inline NamedTensors name_parameters(const Description& network, std::span<const 
   return tensors;
 }
 
-enum class Which { all, frozen };
+enum class Which { all, backbone };
 
-/// Takes all parameters, or those that training does not change (a backbone's), out of a file's tensors into `parameters`; returns
-/// what the file calls them, in the network's order. FormatError where they do not fit.
+/// Takes all parameters, or those of the group "backbone", whether they train or not (VGG16Backbone's out of ImageNet's
+/// weights, say), out of a file's tensors into `parameters`; returns what the file calls them, in the network's order.
+/// FormatError where they do not fit.
 inline std::vector<std::string> take_parameters(const Description& network, const NamedTensors& file,
                                                 const std::string& name, Which which, std::span<float> parameters) {
   std::vector<WantedTensor> wanted;
   std::vector<std::size_t> indices;
   for (std::size_t i = 0; i < network.parameters.size(); ++i) {
     const ParameterInfo& info = network.parameters[i];
-    if (which == Which::frozen && info.changes()) continue;
+    const LayerInfo& layer = network.layers[static_cast<std::size_t>(info.layer)];
+    if (which == Which::backbone && layer.group != "backbone") continue;
     wanted.push_back({std::string(info.name.view()), dims_of(info.parameter)});
     indices.push_back(i);
   }
