@@ -33,7 +33,9 @@ struct Span {
   int first = 0;
   int last = -1;
 };
-constexpr bool meet(Span a, Span b) { return a.first <= b.last && b.first <= a.last && a.first <= a.last && b.first <= b.last; }
+constexpr bool meet(Span a, Span b) {
+  return a.first <= b.last && b.first <= a.last && a.first <= a.last && b.first <= b.last;
+}
 
 /// When a slot holds something: once, or twice where its value is computed again.
 struct Lifetime {
@@ -72,7 +74,8 @@ constexpr std::size_t place(std::span<Lifetime> items) {
 }  // namespace detail
 
 /// The plan of `operations`, whose input is value `input` with dims `input_dims`. While training, what backward reads
-/// stays until then, or is there twice where a segment computes it again, and gradients live from the first operation that writes them to the one that reads them last.
+/// stays until then, or is there twice where a segment computes it again, and gradients live from the first operation
+/// that writes them to the one that reads them last.
 /// `bytes_of(dims)` is the backend's upper bound for one image.
 template <std::size_t Values, std::size_t Operations, class BytesOf>
 consteval MemoryPlan<Values> plan_memory(const std::array<op::Operation, Operations>& operations, int input,

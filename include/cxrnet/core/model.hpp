@@ -91,7 +91,7 @@ class Model {
   void predict(std::span<const Pixel> images, std::span<float> probabilities) const {
     const std::size_t n = count(images.size(), T::input, "images");
     require(probabilities.size() == n * T::output.size(), "predict writes n x classes probabilities");
-    auto lease = this->lease();
+    auto lease = lease_with_head();
     for_each_part(n, capacity_, [&](std::size_t first, int part) {
       const auto size = static_cast<std::size_t>(part);
       const auto here = std::span(lease->features).first(size * T::features.size());
@@ -127,7 +127,7 @@ class Model {
   void predict_features(std::span<const float> features, std::span<float> probabilities) const {
     const std::size_t n = count(features.size(), T::features, "features");
     require(probabilities.size() == n * T::output.size(), "predict writes n x classes probabilities");
-    auto lease = this->lease();
+    auto lease = lease_with_head();
     for_each_part(n, capacity_, [&](std::size_t first, int part) {
       head_.forward(lease->head, features.data() + first * T::features.size(), part,
                     probabilities.data() + first * T::output.size());
@@ -227,11 +227,19 @@ class Model {
   };
   using Lease = std::unique_ptr<Execution, Return>;
 
-  [[nodiscard]] Lease lease() const {
+  /// For whoever runs what is behind the cut: its weights are packed anew where they have changed.
+  [[nodiscard]] Lease lease_with_head() const {
     {
       const std::lock_guard lock(mutex_);
       if (head_is_stale_) head_.update();
       head_is_stale_ = false;
+    }
+    return lease();
+  }
+
+  [[nodiscard]] Lease lease() const {
+    {
+      const std::lock_guard lock(mutex_);
       if (!idle_.empty()) {
         Lease taken(idle_.back().release(), Return{this});
         idle_.pop_back();
