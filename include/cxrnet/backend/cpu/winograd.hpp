@@ -1,0 +1,130 @@
+#pragma once
+#include <cxrnet/core/parallel.hpp>
+#include <cxrnet/simd/target.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+// Convolution 3x3 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015), with bias, ReLU and 2x2 max pooling
+// done before anything is stored. Maps are blocked by 16 channels (oneDNN's nChw16c), their numbers multiples of 16.
+namespace cxrnet::cpu {
+
+/// Where a tile of 4x4 results begins.
+struct TilePlace {
+  std::ptrdiff_t image, y, x;
+};
+
+/// One convolution, stride 1 and "same" padding.
+struct WinogradShape {
+  static constexpr int panel = 32;  ///< output channels that are computed together
+  static constexpr int tile = 4;
+
+  int height = 0;
+  int width = 0;
+  int in = 0;   ///< channels
+  int out = 0;
+  bool relu = false;
+  bool pool = false;  ///< 2x2, stride 2
+
+  [[nodiscard]] constexpr std::ptrdiff_t tiles_across() const { return (width + tile - 1) / tile; }
+  [[nodiscard]] constexpr std::ptrdiff_t tiles() const { return tiles_across() * ((height + tile - 1) / tile); }
+  [[nodiscard]] constexpr int panels() const { return (out + panel - 1) / panel; }
+  [[nodiscard]] constexpr std::size_t weights() const {
+    return std::size_t{36} * static_cast<std::size_t>(in) * static_cast<std::size_t>(panels()) * panel;
+  }
+  [[nodiscard]] constexpr TilePlace place(std::ptrdiff_t t) const {
+    const std::ptrdiff_t within = t % tiles();
+    return {t / tiles(), within / tiles_across() * tile, within % tiles_across() * tile};
+  }
+};
+
+/// The kernels for one instruction set.
+struct WinogradKernels {
+  void (*transform_weights)(const WinogradShape&, const float* hwio, float* packed);
+  void (*transform_tiles)(const WinogradShape&, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
+                          int first_block, int last_block, float* v);
+  void (*multiply)(const WinogradShape&, std::ptrdiff_t count, const float* v, const float* u, float* m);
+  void (*finish[2][2])(const WinogradShape&, int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* m,
+                       const float* bias, float* y);  ///< by ReLU and pool
+};
+
+namespace detail {
+#define CXRNET_KERNELS <cxrnet/backend/cpu/winograd_kernels.inl>
+#include <cxrnet/simd/for_each_target.inl>
+}  // namespace detail
+
+inline const WinogradKernels& winograd_kernels(SimdTarget target) {
+#if defined(__x86_64__)
+  if (target == SimdTarget::avx512) return detail::simd_avx512::winograd_kernels;
+  if (target == SimdTarget::avx2) return detail::simd_avx2::winograd_kernels;
+#endif
+  return detail::simd_baseline::winograd_kernels;
+}
+
+/// How a convolution's tiles are gone through.
+struct WinogradPlan {
+  enum class Sharing {
+    tiles,    ///< each thread takes blocks of tiles by itself: weights small enough for a cache
+    channels  ///< threads share a block of tiles and take panels of output channels: large weights are read but once
+  };
+  Sharing sharing = Sharing::tiles;
+  std::ptrdiff_t block = 28;  ///< tiles
+};
+
+class Winograd {
+ public:
+  Winograd(const WinogradShape& shape, SimdTarget target, WinogradPlan plan, int threads)
+      : shape_(shape), kernels_(&winograd_kernels(target)), plan_(plan), threads_(static_cast<std::size_t>(threads)) {}
+
+  [[nodiscard]] std::size_t scratch_bytes() const {
+    return (products() * threads_ + transformed() * (plan_.sharing == WinogradPlan::Sharing::tiles ? threads_ : 1)) * sizeof(float);
+  }
+
+  void pack(const float* hwio, float* packed) const { kernels_->transform_weights(shape_, hwio, packed); }
+
+  /// n images from x to y.
+  void run(int n, const float* x, const float* packed, const float* bias, float* y, float* scratch) const {
+    const std::ptrdiff_t tiles = shape_.tiles() * n;
+    const std::ptrdiff_t blocks = (tiles + plan_.block - 1) / plan_.block;
+    const auto finish = kernels_->finish[shape_.relu ? 1 : 0][shape_.pool ? 1 : 0];
+    const std::size_t panel_weights = shape_.weights() / static_cast<std::size_t>(shape_.panels());
+    const auto panel_of = [&](int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* v, float* m) {
+      kernels_->multiply(shape_, count, v, packed + static_cast<std::size_t>(panel) * panel_weights, m);
+      finish(shape_, panel, first, count, m, bias, y);
+    };
+    if (plan_.sharing == WinogradPlan::Sharing::tiles) {
+      for_each_item(static_cast<std::size_t>(blocks), threads_, [&](std::size_t block, std::size_t thread) {
+        const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(block) * plan_.block;
+        const std::ptrdiff_t count = std::min(plan_.block, tiles - first);
+        float* const v = scratch + thread * (transformed() + products());
+        kernels_->transform_tiles(shape_, x, first, count, 0, shape_.in / 16, v);
+        for (int panel = 0; panel < shape_.panels(); ++panel) panel_of(panel, first, count, v, v + transformed());
+      });
+      return;
+    }
+    for (std::ptrdiff_t first = 0; first < tiles; first += plan_.block) {
+      const std::ptrdiff_t count = std::min(plan_.block, tiles - first);
+      for_each_item(static_cast<std::size_t>(shape_.in / 16), threads_, [&](std::size_t block, std::size_t) {
+        kernels_->transform_tiles(shape_, x, first, count, static_cast<int>(block), static_cast<int>(block) + 1, scratch);
+      });
+      for_each_item(static_cast<std::size_t>(shape_.panels()), threads_, [&](std::size_t panel, std::size_t thread) {
+        panel_of(static_cast<int>(panel), first, count, scratch, scratch + transformed() + thread * products());
+      });
+    }
+  }
+
+ private:
+  [[nodiscard]] std::size_t transformed() const {
+    return std::size_t{36} * static_cast<std::size_t>(plan_.block) * static_cast<std::size_t>(shape_.in);
+  }
+  [[nodiscard]] std::size_t products() const {
+    return std::size_t{36} * static_cast<std::size_t>(plan_.block) * WinogradShape::panel;
+  }
+
+  WinogradShape shape_;
+  const WinogradKernels* kernels_;
+  WinogradPlan plan_;
+  std::size_t threads_;
+};
+
+}  // namespace cxrnet::cpu

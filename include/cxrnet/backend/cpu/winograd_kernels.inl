@@ -1,0 +1,243 @@
+// Winograd's F(4x4, 3x3) for one instruction set; included by winograd.hpp. Maps are blocked by 16 channels.
+
+constexpr int lanes = CXRNET_SIMD_BYTES / 4;
+using Vector = float __attribute__((vector_size(CXRNET_SIMD_BYTES), may_alias));
+using Unaligned = float __attribute__((vector_size(CXRNET_SIMD_BYTES), may_alias, aligned(4)));
+
+[[gnu::always_inline]] inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+[[gnu::always_inline]] inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
+[[gnu::always_inline]] inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+
+// Interpolation at 0, a, -a, b, -b and infinity with a^2 = 1/2 and b^2 = 2: small factors, small errors.
+constexpr float a1 = 0.70710678118654752F;
+constexpr float b1 = 1.41421356237309505F;
+constexpr float a2 = 0.5F;
+constexpr float b2 = 2.0F;
+
+/// Six numbers of a row or column of the input: B^T d.
+[[gnu::always_inline]] inline void transform_input(const float* d, std::ptrdiff_t step, float* t, std::ptrdiff_t t_step) {
+  const Vector d0 = load(d), d1 = load(d + step), d2 = load(d + 2 * step);
+  const Vector d3 = load(d + 3 * step), d4 = load(d + 4 * step), d5 = load(d + 5 * step);
+  const Vector even_a = d4 - d2 * b2, odd_a = (d3 - d1 * b2) * a1;
+  const Vector even_b = d4 - d2 * a2, odd_b = (d3 - d1 * a2) * b1;
+  store(t, d0 - d2 * (a2 + b2) + d4);
+  store(t + t_step, even_a + odd_a);
+  store(t + 2 * t_step, even_a - odd_a);
+  store(t + 3 * t_step, even_b + odd_b);
+  store(t + 4 * t_step, even_b - odd_b);
+  store(t + 5 * t_step, d1 - d3 * (a2 + b2) + d5);
+}
+
+struct Four {
+  Vector y0, y1, y2, y3;
+};
+
+/// Four results of six products: A^T m.
+[[gnu::always_inline]] inline Four transform_output(const float* m, std::ptrdiff_t step) {
+  const Vector m0 = load(m), m1 = load(m + step), m2 = load(m + 2 * step);
+  const Vector m3 = load(m + 3 * step), m4 = load(m + 4 * step), m5 = load(m + 5 * step);
+  const Vector sum_a = m1 + m2, sum_b = m3 + m4;
+  const Vector odd_a = (m1 - m2) * a1, odd_b = (m3 - m4) * b1;
+  return {m0 + sum_a + sum_b, odd_a + odd_b, sum_a * a2 + sum_b * b2, odd_a * a2 + odd_b * b2 + m5};
+}
+
+/// U = G g G^T for one input channel and 32 output channels from `out` on, those past the end zero: [36][in][32].
+inline void transform_weights(const WinogradShape& s, const float* hwio, float* packed) {
+  constexpr int panel = WinogradShape::panel;
+  // G's rows: what the interpolation points give, over the product of their distances from the others.
+  constexpr float g[6][3] = {{1.0F, 0.0F, 0.0F},
+                             {-2.0F / 3, -2.0F / 3 * a1, -2.0F / 3 * a2},
+                             {-2.0F / 3, 2.0F / 3 * a1, -2.0F / 3 * a2},
+                             {1.0F / 6, 1.0F / 6 * b1, 1.0F / 6 * b2},
+                             {1.0F / 6, -1.0F / 6 * b1, 1.0F / 6 * b2},
+                             {0.0F, 0.0F, 1.0F}};
+  const auto in = static_cast<std::size_t>(s.in);
+  const auto out = static_cast<std::size_t>(s.out);
+  for (std::size_t first = 0; first < out; first += panel) {
+    const std::size_t count = std::min<std::size_t>(panel, out - first);
+    for (std::size_t c = 0; c < in; ++c) {
+      alignas(64) float taps[9][panel] = {};
+      alignas(64) float half[6][3][panel];
+      for (std::size_t tap = 0; tap < 9; ++tap) std::copy_n(hwio + (tap * in + c) * out + first, count, taps[tap]);
+      for (int i = 0; i < 6; ++i) {
+        for (int x = 0; x < 3; ++x) {
+          for (int k = 0; k < panel; ++k) half[i][x][k] = g[i][0] * taps[x][k] + g[i][1] * taps[3 + x][k] + g[i][2] * taps[6 + x][k];
+        }
+      }
+      for (int i = 0; i < 6; ++i) {
+        for (int j = 0; j < 6; ++j) {
+          float* const to = packed + ((first / panel * 36 + static_cast<std::size_t>(i * 6 + j)) * in + c) * panel;
+          for (int k = 0; k < panel; ++k) to[k] = half[i][0][k] * g[j][0] + half[i][1][k] * g[j][1] + half[i][2][k] * g[j][2];
+        }
+      }
+    }
+  }
+}
+
+/// V = B^T d B of `count` tiles from `first` on, of 16 channels each of blocks first_block to last_block:
+/// [36][in / 16][count][16].
+inline void transform_tiles(const WinogradShape& s, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
+                            int first_block, int last_block, float* v) {
+  const std::ptrdiff_t blocks = s.in / 16;
+  const std::ptrdiff_t row = std::ptrdiff_t{s.width} * 16;
+  const std::ptrdiff_t map = row * s.height;
+  const std::ptrdiff_t v_step = blocks * count * 16;
+  alignas(64) float edge[36 * 16];
+  alignas(64) float half[36 * 16];
+  for (std::ptrdiff_t block = first_block; block < last_block; ++block) {
+    for (std::ptrdiff_t t = 0; t < count; ++t) {
+      const TilePlace place = s.place(first + t);
+      const float* from = x + (place.image * blocks + block) * map + (place.y - 1) * row + (place.x - 1) * 16;
+      std::ptrdiff_t from_row = row;
+      if (place.y == 0 || place.x == 0 || place.y + 5 > s.height || place.x + 5 > s.width) {
+        for (std::ptrdiff_t i = 0; i < 6; ++i) {
+          for (std::ptrdiff_t j = 0; j < 6; ++j) {
+            const std::ptrdiff_t y = place.y - 1 + i, column = place.x - 1 + j;
+            const bool inside = y >= 0 && y < s.height && column >= 0 && column < s.width;
+            for (int k = 0; k < 16; k += lanes) {
+              store(edge + (i * 6 + j) * 16 + k, inside ? load(from + i * row + j * 16 + k) : Vector{});
+            }
+          }
+        }
+        from = edge;
+        from_row = 6 * 16;
+      }
+      float* const to = v + (block * count + t) * 16;
+      for (std::ptrdiff_t k = 0; k < 16; k += lanes) {
+        for (std::ptrdiff_t j = 0; j < 6; ++j) transform_input(from + j * 16 + k, from_row, half + j * 16 + k, 6 * 16);
+        for (std::ptrdiff_t i = 0; i < 6; ++i) {
+          transform_input(half + i * 6 * 16 + k, 16, to + i * 6 * v_step + k, v_step);
+        }
+      }
+    }
+  }
+}
+
+/// Products of R tiles with two registers of output channels, all in registers.
+template <int R>
+struct Rows {
+  Vector left{}, right{};
+  Rows<R - 1> rest;
+  [[gnu::always_inline]] void add(const float* v, Vector u0, Vector u1) {
+    const Vector x = Vector{} + *v;
+    left += x * u0;
+    right += x * u1;
+    rest.add(v + 16, u0, u1);
+  }
+  [[gnu::always_inline]] void put(float* m) const {
+    store(m, left);
+    store(m + lanes, right);
+    rest.put(m + WinogradShape::panel);
+  }
+};
+template <>
+struct Rows<0> {
+  [[gnu::always_inline]] void add(const float*, Vector, Vector) {}
+  [[gnu::always_inline]] void put(float*) const {}
+};
+
+template <int R>
+inline void multiply_rows(std::ptrdiff_t blocks, std::ptrdiff_t count, const float* v, const float* u, float* m) {
+  for (int k = 0; k < WinogradShape::panel; k += 2 * lanes) {
+    Rows<R> sums;
+    const float* weights = u + k;
+    for (std::ptrdiff_t block = 0; block < blocks; ++block) {
+      const float* const tiles = v + block * count * 16;
+      for (int c = 0; c < 16; ++c) {
+        sums.add(tiles + c, load(weights), load(weights + lanes));
+        weights += WinogradShape::panel;
+      }
+    }
+    sums.put(m + k);
+  }
+}
+
+/// M = U V for one panel of output channels: [36][count][32].
+inline void multiply(const WinogradShape& s, std::ptrdiff_t count, const float* v, const float* u, float* m) {
+  constexpr int panel = WinogradShape::panel;
+  constexpr std::ptrdiff_t most = CXRNET_SIMD_REGISTERS == 32 ? 14 : 6;  // two sums a tile and what feeds them
+  const std::ptrdiff_t blocks = s.in / 16;
+  for (std::ptrdiff_t f = 0; f < 36; ++f) {
+    const float* const tiles = v + f * blocks * count * 16;
+    const float* const weights = u + f * s.in * panel;
+    float* const to = m + f * count * panel;
+    for (std::ptrdiff_t t = 0; t < count;) {
+      const std::ptrdiff_t left = count - t;
+      const float* const from = tiles + t * 16;
+      float* const result = to + t * panel;
+      if (left == most || left >= most + 8) {
+        multiply_rows<static_cast<int>(most)>(blocks, count, from, weights, result);
+        t += most;
+      } else if (most > 8 && left >= 8) {
+        multiply_rows<most == 14 ? 8 : 4>(blocks, count, from, weights, result);
+        t += 8;
+      } else if (left >= 4) {
+        multiply_rows<4>(blocks, count, from, weights, result);
+        t += 4;
+      } else if (left >= 2) {
+        multiply_rows<2>(blocks, count, from, weights, result);
+        t += 2;
+      } else {
+        multiply_rows<1>(blocks, count, from, weights, result);
+        t += 1;
+      }
+    }
+  }
+}
+
+/// Y = A^T M A, plus bias, ReLU and the 2x2 maximum, of one panel of `count` tiles from `first` on.
+template <bool relu, bool pool>
+inline void finish_tiles(const WinogradShape& s, int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* m,
+                         const float* bias, float* y) {
+  constexpr int wide = WinogradShape::panel;
+  const std::ptrdiff_t height = pool ? s.height / 2 : s.height;
+  const std::ptrdiff_t width = pool ? s.width / 2 : s.width;
+  const std::ptrdiff_t blocks = s.out / 16;
+  alignas(64) float half[4 * 6 * lanes];
+  for (std::ptrdiff_t t = 0; t < count; ++t) {
+    const TilePlace place = s.place(first + t);
+    for (std::ptrdiff_t k = 0; k < wide && panel * wide + k < s.out; k += lanes) {
+      const std::ptrdiff_t channel = panel * wide + k;
+      const float* const from = m + t * wide + k;
+      for (std::ptrdiff_t j = 0; j < 6; ++j) {
+        const Four c = transform_output(from + j * count * wide, 6 * count * wide);
+        store(half + j * lanes, c.y0);
+        store(half + (6 + j) * lanes, c.y1);
+        store(half + (12 + j) * lanes, c.y2);
+        store(half + (18 + j) * lanes, c.y3);
+      }
+      const Vector add = bias == nullptr ? Vector{} : load(bias + channel);
+      float* const to = y + (place.image * blocks + channel / 16) * height * width * 16 + channel % 16;
+      Vector above0{}, above1{};
+      for (std::ptrdiff_t i = 0; i < 4; ++i) {
+        Four r = transform_output(half + i * 6 * lanes, lanes);
+        r = {r.y0 + add, r.y1 + add, r.y2 + add, r.y3 + add};
+        if constexpr (relu) r = {larger(r.y0, Vector{}), larger(r.y1, Vector{}), larger(r.y2, Vector{}), larger(r.y3, Vector{})};
+        if constexpr (pool) {
+          const Vector left = larger(r.y0, r.y1), right = larger(r.y2, r.y3);
+          if (i % 2 == 0) {
+            above0 = left;
+            above1 = right;
+            continue;
+          }
+          const std::ptrdiff_t row = (place.y + i) / 2, column = place.x / 2;
+          if (row >= height) break;
+          float* const at = to + (row * width + column) * 16;
+          if (column < width) store(at, larger(above0, left));
+          if (column + 1 < width) store(at + 16, larger(above1, right));
+        } else {
+          if (place.y + i >= height) break;
+          float* const at = to + ((place.y + i) * width + place.x) * 16;
+          store(at, r.y0);
+          if (place.x + 1 < width) store(at + 16, r.y1);
+          if (place.x + 2 < width) store(at + 32, r.y2);
+          if (place.x + 3 < width) store(at + 48, r.y3);
+        }
+      }
+    }
+  }
+}
+
+inline constexpr WinogradKernels winograd_kernels{
+    transform_weights, transform_tiles, multiply,
+    {{finish_tiles<false, false>, finish_tiles<false, true>}, {finish_tiles<true, false>, finish_tiles<true, true>}}};
