@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/core/parallel.hpp>
+#include <cxrnet/op/operation.hpp>
 #include <cxrnet/simd/target.hpp>
 
 #include <algorithm>
@@ -71,18 +72,44 @@ struct WinogradPlan {
   std::ptrdiff_t block = 28;  ///< tiles
 };
 
+/// Whether an operation is a convolution that this computes.
+constexpr bool has_winograd(const op::Operation& o) {
+  const op::Window& w = o.window;
+  const op::Window& p = o.pool;
+  const bool same = w.height == 3 && w.width == 3 && w.stride == 1 && w.pad_top == 1 && w.pad_left == 1 &&
+                    w.pad_bottom == 1 && w.pad_right == 1;
+  const bool pools = p.height == 0 || (p.height == 2 && p.width == 2 && p.stride == 2 && p.pad_top == 0 &&
+                                       p.pad_left == 0 && p.pad_bottom == 0 && p.pad_right == 0);
+  return o.kind == op::Kind::convolution && same && pools && o.in.channels % 16 == 0 && o.out.channels % 16 == 0 &&
+         (o.activation == op::Activation::none || o.activation == op::Activation::relu);
+}
+
+/// A plan for batches of `n` images: transformed tiles that fit into a core's cache, or weights that are read once.
+constexpr WinogradPlan plan_winograd(const WinogradShape& shape, int n, int threads) {
+  constexpr std::ptrdiff_t rows = 14;  // what a kernel takes at once
+  const std::ptrdiff_t tiles = shape.tiles() * n;
+  const bool light = shape.weights() * sizeof(float) <= std::size_t{4} << 20U;
+  if (light && tiles >= 4 * rows * threads) return {WinogradPlan::Sharing::tiles, 2 * rows};
+  const std::ptrdiff_t fits = (std::ptrdiff_t{4} << 20U) / (36 * 4 * shape.in) / rows * rows;
+  return {WinogradPlan::Sharing::channels, std::min(tiles, std::max(2 * rows, fits))};
+}
+
+/// A convolution, ready to run.
 class Winograd {
  public:
   Winograd(const WinogradShape& shape, SimdTarget target, WinogradPlan plan, int threads)
       : shape_(shape), kernels_(&winograd_kernels(target)), plan_(plan), threads_(static_cast<std::size_t>(threads)) {}
 
+  /// What `run` works on, aligned to 64 bytes.
   [[nodiscard]] std::size_t scratch_bytes() const {
-    return (products() * threads_ + transformed() * (plan_.sharing == WinogradPlan::Sharing::tiles ? threads_ : 1)) * sizeof(float);
+    const std::size_t transforms = plan_.sharing == WinogradPlan::Sharing::tiles ? threads_ : 1;
+    return (products() * threads_ + transformed() * transforms) * sizeof(float);
   }
 
+  /// Transforms a kernel of 3 x 3 x in x out numbers to `weights()` of them.
   void pack(const float* hwio, float* packed) const { kernels_->transform_weights(shape_, hwio, packed); }
 
-  /// n images from x to y.
+  /// n images from x to y, both blocked; `bias` may be null.
   void run(int n, const float* x, const float* packed, const float* bias, float* y, float* scratch) const {
     const std::ptrdiff_t tiles = shape_.tiles() * n;
     const std::ptrdiff_t blocks = (tiles + plan_.block - 1) / plan_.block;

@@ -6,6 +6,8 @@ using Unaligned = float __attribute__((vector_size(CXRNET_SIMD_BYTES), may_alias
 
 [[gnu::always_inline]] inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
 [[gnu::always_inline]] inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
+// Not 0 + x, which is no copy of -0.
+[[gnu::always_inline]] inline Vector broadcast(const float* p) { return *p - Vector{}; }
 [[gnu::always_inline]] inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
 // Interpolation at 0, a, -a, b, -b and infinity with a^2 = 1/2 and b^2 = 2: small factors, small errors.
@@ -119,7 +121,7 @@ struct Rows {
   Vector left{}, right{};
   Rows<R - 1> rest;
   [[gnu::always_inline]] void add(const float* v, Vector u0, Vector u1) {
-    const Vector x = Vector{} + *v;
+    const Vector x = broadcast(v);
     left += x * u0;
     right += x * u1;
     rest.add(v + 16, u0, u1);

@@ -27,13 +27,33 @@ inline std::optional<Convolution> winograd(const op::Operation& o, int batch) {
   }
 }
 
+inline Desc blocked(Dims dims, int n) { return f32(batch_of(dims, n), Tag::nChw16c); }
+
+/// Whether our own Winograd runs this operation.
+inline bool fuses(const Build& build, const op::Operation& o) { return build.fuses && !o.backward() && cpu::has_winograd(o); }
+
+inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
+  const SimdTarget target = simd_target();
+  const cpu::WinogradShape shape{o.in.height, o.in.width, o.in.channels, o.out.channels,
+                                 o.activation == op::Activation::relu, o.pool.height != 0};
+  const int threads = thread_count();
+  const auto plan = cpu::plan_winograd(shape, build.batch, threads);
+  step.fused.emplace(shape, target, plan, threads);
+  step.fused_source = build.bring(build.value(o.inputs[0]), blocked(o.in, build.batch), 0, step);
+  build.settle(o.output, o.out, blocked(o.out, build.batch));
+  build.scratch_bytes = std::max(build.scratch_bytes, step.fused->scratch_bytes());
+  step.fused_weights = build.fused.size();
+  build.fused.push_back({o.kernel, *step.fused, AlignedBytes(shape.weights() * sizeof(float))});
+  step.algorithm = "winograd_4x3:" + std::string(name_of(target));
+}
+
 /// Winograd where it may be; else direct, from the layout at hand if that has a kernel of its own, to the layout that
 /// Winograd's neighbours want.
 inline Convolution choose_convolution(const Build& build, const op::Operation& o) {
   if (build.automatic) {
     if (auto found = winograd(o, build.batch)) return *found;
   }
-  const Desc dst = build.blocked ? f32(batch_of(o.out, build.batch), Tag::nChw16c) : any(o.out, build.batch);
+  const Desc dst = build.blocked ? blocked(o.out, build.batch) : any(o.out, build.batch);
   for (const Desc& src : {build.layout(o.inputs[0]), any(o.in, build.batch)}) {
     try {
       auto found = convolution(o, src, dst, dnnl::algorithm::convolution_direct, kind_of(o));
@@ -53,6 +73,7 @@ inline Desc convolution_weights(const op::Operation& o) {
 }
 
 inline void forward_convolution(Build& build, const op::Operation& o, Step& step) {
+  if (fuses(build, o)) return forward_fused(build, o, step);
   const Convolution pd = choose_convolution(build, o);
   const Operand src = build.bring(build.value(o.inputs[0]), pd.src_desc(), 0, step);
   build.settle(o.output, o.out, pd.dst_desc());

@@ -26,8 +26,9 @@ class Program {
   Program(const ProgramSpec& spec, int batch, const float* parameters, Algorithms algorithms)
       : spec_(spec), parameters_(parameters), build_(spec, batch, algorithms) {
     build_.blocked = build_.automatic &&
-                     std::any_of(spec.operations.begin(), spec.operations.end(),
-                                 [batch](const op::Operation& o) { return winograd(o, batch).has_value(); });
+                     std::any_of(spec.operations.begin(), spec.operations.end(), [&](const op::Operation& o) {
+                       return fuses(build_, o) || winograd(o, batch).has_value();
+                     });
     std::vector<int> kept(spec.operations.size(), -1);
     for (std::size_t i = 0; i < kept.size(); ++i) {
       forward_.push_back(built(spec.operations[i], [&](const op::Operation& o) { return forward_step(build_, o, kept[i]); }));
@@ -55,6 +56,10 @@ class Program {
       dnnl::reorder(logical, packed.memory).execute(stream, logical, packed.memory);
     }
     stream.wait();
+    for (FusedWeights& weights : build_.fused) {
+      const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(weights.parameter)];
+      weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(weights.packed.data()));
+    }
   }
 
   [[nodiscard]] int batch() const { return build_.batch; }
@@ -64,6 +69,7 @@ class Program {
   [[nodiscard]] std::size_t packed_bytes() const {
     std::size_t bytes = 0;
     for (const Packed& packed : build_.packed) bytes += packed.memory.get_desc().get_size();
+    for (const FusedWeights& weights : build_.fused) bytes += weights.packed.size();
     return bytes;
   }
   [[nodiscard]] std::vector<Algorithm> algorithms() const {
@@ -232,6 +238,13 @@ inline void Program::run_forward(Context& context, std::size_t i, int n) const {
   const op::Operation& o = *step.operation;
   context.execute(step, context.forward_[i], 0, step.calls.size());
   if (step.exact) context.execute_exact(Context::Way::forward, i, step, n, nullptr);
+  if (step.fused) {
+    // Where nothing goes backward, nobody reads the rows behind the n-th.
+    step.fused->run(backward_.empty() ? n : build_.batch, static_cast<const float*>(context.locate(step.fused_source)),
+                    reinterpret_cast<const float*>(build_.fused[step.fused_weights].packed.data()),
+                    o.bias < 0 ? nullptr : parameters_ + spec_.parameters[static_cast<std::size_t>(o.bias)].offset,
+                    context.value(o.output), reinterpret_cast<float*>(context.workspace_));
+  }
   if (!step.host) return;
   run_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters,
               {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},

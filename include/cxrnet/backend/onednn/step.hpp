@@ -1,12 +1,15 @@
 #pragma once
+#include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/backend/onednn/api.hpp>
 #include <cxrnet/backend/program.hpp>
+#include <cxrnet/core/aligned.hpp>
 #include <cxrnet/core/error.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,8 +17,9 @@
 namespace cxrnet::onednn {
 
 /// Which convolution algorithms may be picked. `direct` gives the least rounding; `automatic` takes Winograd (Lavin
-/// and Gray 2015) where oneDNN has it for the processor: F(4x4, 3x3) or F(2x2, 3x3), two to three times as fast.
-enum class Algorithms { automatic, direct };
+/// and Gray 2015) where oneDNN has it for the processor: F(4x4, 3x3) or F(2x2, 3x3), two to three times as fast; `fused`
+/// takes our own F(4x4, 3x3) before either, for what does not train.
+enum class Algorithms { automatic, direct, fused };
 
 enum class Where { value, gradient, staging, scratch, kept, packed, parameter, parameter_gradient };
 
@@ -49,6 +53,10 @@ struct Step {
   /// A call whose result depends on how many images there are, which the batch's zero rows must not count as: the call
   /// for n images, whose rows behind them are set to zero in `rest`.
   std::function<Call(int n)> exact{};
+  /// Our own convolution, after the calls: from, to; its weights' number among Build::fused.
+  std::optional<cpu::Winograd> fused{};
+  Operand fused_source{Where::value, -1, {}};
+  std::size_t fused_weights = 0;
   Operand rest{Where::value, -1, {}};
   std::string algorithm = "loops";
 };
@@ -60,10 +68,18 @@ struct Packed {
   dnnl::memory memory;
 };
 
+/// Weights as our own convolution wants them.
+struct FusedWeights {
+  int parameter;
+  cpu::Winograd convolution;
+  AlignedBytes packed;
+};
+
 /// A program as it is being built: the layout of every value (its gradient has the same), and what is needed besides.
 struct Build {
   Build(const ProgramSpec& spec_, int batch_, Algorithms algorithms)
-      : spec(spec_), batch(batch_), automatic(algorithms == Algorithms::automatic), layouts(spec_.values.size()),
+      : spec(spec_), batch(batch_), automatic(algorithms != Algorithms::direct), fuses(algorithms == Algorithms::fused),
+        layouts(spec_.values.size()),
         delivered(spec_.values.size()) {
     layouts[static_cast<std::size_t>(spec.input)] = plain(spec.input_dims, batch);
   }
@@ -73,10 +89,12 @@ struct Build {
   ProgramSpec spec;
   int batch;
   bool automatic;        ///< Winograd may be picked
+  bool fuses;            ///< our own too
   bool blocked = false;  ///< some convolution is Winograd, whose maps are blocked by 16 channels
   std::vector<Desc> layouts;    ///< by value
   std::vector<char> delivered;  ///< by value: some reader has already given it a gradient
   std::vector<Packed> packed;
+  std::vector<FusedWeights> fused;
   std::size_t scratch_bytes = 0;
   std::size_t staging_bytes = 0;  ///< of each staging area
   int areas = 0;                  ///< staging areas in use
