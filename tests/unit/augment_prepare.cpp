@@ -108,7 +108,7 @@ TEST_CASE("sampling follows its definition at every size, and reads no byte outs
     for (int round = 0; round < 20; ++round) {
       const auto p = Augment<Rotate<180>, Shift<0.9, 0.9>, Shear<40>, Zoom<0.9>>::draw(random, {height, width});
       const auto got = prepared<Everything, ImageNetCaffe>(rgb, height, width, p);
-      const Affine map = cxrnet::detail::about_centre(Everything::geometry(p).matrix, height, width);
+      const Affine map = sampling_map(Everything::geometry(p), height, width);
       const auto expected = sampled(rgb, height, width, map);
       double worst = 0.0;
       for (std::size_t i = 0; i < got.size(); ++i) {

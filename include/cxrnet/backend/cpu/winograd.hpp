@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 // Convolution 3x3 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015), with bias, ReLU and 2x2 max pooling
 // done before anything is stored. Maps are blocked by 16 channels (oneDNN's nChw16c), their numbers multiples of 16.

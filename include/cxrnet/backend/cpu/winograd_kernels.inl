@@ -1,11 +1,14 @@
 // Winograd's F(4x4, 3x3) for one instruction set; included by winograd.hpp. Maps are blocked by 16 channels.
 
 constexpr int lanes = CXRNET_SIMD_BYTES / 4;
-using Vector = float __attribute__((vector_size(CXRNET_SIMD_BYTES), may_alias));
-using Unaligned = float __attribute__((vector_size(CXRNET_SIMD_BYTES), may_alias, aligned(4)));
+using Vector = float __attribute__((vector_size(CXRNET_SIMD_BYTES)));
 
-[[gnu::always_inline]] inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-[[gnu::always_inline]] inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
+[[gnu::always_inline]] inline Vector load(const float* p) {
+  Vector v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+[[gnu::always_inline]] inline void store(float* p, Vector v) { std::memcpy(p, &v, sizeof v); }
 // Not 0 + x, which is no copy of -0.
 [[gnu::always_inline]] inline Vector broadcast(const float* p) { return *p - Vector{}; }
 [[gnu::always_inline]] inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
