@@ -3,12 +3,18 @@
 import keras
 
 
+def head():
+    """The reference's, behind the pooled features."""
+    return [keras.layers.Dense(128, activation="relu", name="dense"), keras.layers.Dense(2, activation="softmax", name="dense_1")]
+
+
 def vgg16(weights=None):
     """The backbone, and the whole network, which holds its layers."""
     backbone = keras.applications.VGG16(weights=weights, include_top=False, input_shape=(224, 224, 3))
     x = keras.layers.GlobalAveragePooling2D()(backbone.output)
-    x = keras.layers.Dense(128, activation="relu", name="dense")(x)
-    return backbone, keras.Model(backbone.input, keras.layers.Dense(2, activation="softmax", name="dense_1")(x))
+    for layer in head():
+        x = layer(x)
+    return backbone, keras.Model(backbone.input, x)
 
 
 def set_weights(model, tensors):
