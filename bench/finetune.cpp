@@ -28,8 +28,8 @@ void step(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-BENCHMARK(step<Frozen, OneDnn>)->Name("frozen")->Arg(16)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(step<FreezeThrough<4>, OneDnn>)->Name("block 5")->Arg(16)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(step<Trainable, OneDnn>)->Name("all")->Arg(16)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(step<Frozen, Cpu>)->Name("frozen")->Arg(16)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(step<FreezeThrough<4>, Cpu>)->Name("block 5")->Arg(16)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(step<Trainable, Cpu>)->Name("all")->Arg(16)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace

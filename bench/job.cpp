@@ -21,14 +21,15 @@ void forward(benchmark::State& state) {
   state.counters["GFLOP/s"] = benchmark::Counter(Traits<Net>::flops * static_cast<double>(batch) * 1e-9,
                                                  benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(forward<OneDnn>)->Name("forward")->Arg(1)->Arg(8)->Arg(32)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(forward<Cpu>)->Name("forward")->Arg(1)->Arg(8)->Arg(32)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(forward<OneDnn>)->Name("forward, oneDNN alone")->Arg(1)->Arg(8)->Arg(32)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(forward<OneDnnDirect>)->Name("forward, direct")->Arg(1)->Arg(8)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void head_step(benchmark::State& state) {
   const auto batch = static_cast<std::size_t>(state.range(0));
   using Head = Seq<Input<1, 1, 512>, Flatten, Dense<128, Relu>, Dense<2, Softmax>>;
-  Model<Head, OneDnn> net(static_cast<int>(batch));
-  Trainer<Head, OneDnn> trainer(net);
+  Model<Head, Cpu> net(static_cast<int>(batch));
+  Trainer<Head, Cpu> trainer(net);
   const std::vector<float> features(512 * batch, 0.5F);
   const std::vector<int> labels(batch, 1);
   for (auto _ : state) benchmark::DoNotOptimize(trainer.step(features, labels));

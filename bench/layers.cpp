@@ -30,7 +30,9 @@ template <int Filters>
 using Conv = Conv2D<Filters, 3, Same, Relu>;
 
 #define CXRNET_CONVOLUTION(size, in, out)                                                                            \
-  BENCHMARK(layer<OneDnn, size, in, Conv<out>>)->Name("conv " #in " to " #out " at " #size)->Arg(1)->Arg(8)          \
+  BENCHMARK(layer<Cpu, size, in, Conv<out>>)->Name("conv " #in " to " #out " at " #size)->Arg(1)->Arg(8)             \
+      ->UseRealTime()->Unit(benchmark::kMillisecond);                                                                \
+  BENCHMARK(layer<OneDnn, size, in, Conv<out>>)->Name("conv " #in " to " #out " at " #size ", oneDNN")->Arg(1)->Arg(8) \
       ->UseRealTime()->Unit(benchmark::kMillisecond);                                                                \
   BENCHMARK(layer<OneDnnDirect, size, in, Conv<out>>)->Name("conv " #in " to " #out " at " #size ", direct")->Arg(8) \
       ->UseRealTime()->Unit(benchmark::kMillisecond)
@@ -44,8 +46,8 @@ CXRNET_CONVOLUTION(56, 256, 256);
 CXRNET_CONVOLUTION(28, 256, 512);
 CXRNET_CONVOLUTION(28, 512, 512);
 CXRNET_CONVOLUTION(14, 512, 512);
-BENCHMARK(layer<OneDnn, 224, 64, MaxPool<2>>)->Name("max_pool 64 at 224")->Arg(8)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(layer<OneDnn, 7, 512, GAP>)->Name("global_average_pool 512 at 7")->Arg(8)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(layer<Cpu, 224, 64, MaxPool<2>>)->Name("max_pool 64 at 224")->Arg(8)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(layer<Cpu, 7, 512, GAP>)->Name("global_average_pool 512 at 7")->Arg(8)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 /// From decoded bytes to the network's input, one image on one thread.
 template <class Augmentation>

@@ -38,7 +38,7 @@ void train(const std::filesystem::path& data, const std::filesystem::path& model
   constexpr int batch = 16;
   constexpr int epochs = 30;
   const std::size_t steps = epochs * ((images.size() + batch - 1) / batch);
-  ClassifierOf<Net, OneDnn, Transforms> net(initial_parameters<Net>(/*seed=*/0), batch);
+  ClassifierOf<Net, Cpu, Transforms> net(initial_parameters<Net>(/*seed=*/0), batch);
   EarlyStopping stopping{.patience = epochs, .best_weights = BestWeights::restore};
   fit(net, images, &validation, {.epochs = epochs, .batch = batch},
       {stopping, ScheduledRate(CosineDecay{0.002, steps}), [](const EpochRecord& epoch) {

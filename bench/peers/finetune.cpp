@@ -23,10 +23,10 @@ void time_steps(const std::string& model, const std::string& images_file, int wa
   const std::size_t batch = images.size() / T::input.size();
   std::vector<float> parameters(T::parameter_count);
   take_parameters(description_of<Net>, read_safetensors(model), model, Which::all, parameters);
-  Model<Net, OneDnn> net(std::move(parameters), static_cast<int>(batch));
+  Model<Net, Cpu> net(std::move(parameters), static_cast<int>(batch));
   Adam adam;
   adam.learning_rate = 1e-5;
-  Trainer<Net, OneDnn> trainer(net, adam);
+  Trainer<Net, Cpu> trainer(net, adam);
   std::vector<float> features(batch * T::features.size());
   std::vector<int> labels(batch);
   for (std::size_t i = 0; i < batch; ++i) labels[i] = static_cast<int>(i % 2);

@@ -18,7 +18,7 @@
 namespace {
 
 using namespace cxrnet;
-using Backend = OneDnn;
+using Backend = Cpu;
 using Net = Seq<VGG16Backbone<Frozen>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
 using T = Traits<Net>;
 

@@ -42,7 +42,7 @@ std::unique_ptr<Classifier> UnfrozenFrom<unfreeze_from>::make(const Variant& var
                                                               int capacity, std::uint64_t seed,
                                                               const Adam& optimizer, Clip clip) {
   const auto make_as = [&]<class Net, class Augmentation>() -> std::unique_ptr<Classifier> {
-    return std::make_unique<ClassifierOf<Net, OneDnn, Augmentation>>(std::move(parameters), capacity, seed, optimizer,
+    return std::make_unique<ClassifierOf<Net, Cpu, Augmentation>>(std::move(parameters), capacity, seed, optimizer,
                                                                      CategoricalCrossentropy{}, clip);
   };
   return with_net<unfreeze_from>(variant, [&]<class Net>() {

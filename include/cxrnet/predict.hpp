@@ -1,6 +1,6 @@
 #pragma once
 // Networks that predict on the CPU, and their model files: all that an embedded classifier needs, without xtensor.
-#include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/core/model.hpp>
 #include <cxrnet/io/load.hpp>
 #include <cxrnet/layers/batch_norm.hpp>
@@ -18,11 +18,11 @@
 
 namespace cxrnet {
 
-/// A trained network out of a model file, on oneDNN. It runs `capacity` images at once and each call costs multiples of
-/// that (of at most 8): 1 for single images, 8 and more for many.
+/// A trained network out of a model file, on the CPU. It runs `capacity` images at once, and its memory grows with that:
+/// 1 for single images, 8 and more for many.
 template <class Net>
-std::unique_ptr<Model<Net, OneDnn>> load(const std::filesystem::path& file, int capacity = 1) {
-  return load_as<Net, OneDnn>(file, capacity);
+std::unique_ptr<Model<Net, Cpu>> load(const std::filesystem::path& file, int capacity = 1) {
+  return load_as<Net, Cpu>(file, capacity);
 }
 
 }  // namespace cxrnet

@@ -4,7 +4,7 @@
 
 using namespace cxrnet;
 using Net = Seq<VGG16Backbone<Frozen>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
-static_assert(Model<Net, OneDnn>::arena_bytes(1) < 32 << 20);  // activations of one image: below 32 MiB, or no build
+static_assert(Model<Net, Cpu>::arena_bytes(1) < 32 << 20);  // activations of one image: below 32 MiB, or no build
 
 int main(int argc, char** argv) {
   try {

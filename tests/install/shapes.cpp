@@ -9,7 +9,7 @@ using Net = cxrnet::Seq<cxrnet::Input<8, 8, 3>, cxrnet::Conv2D<16, 3, cxrnet::Re
                         cxrnet::Dense<2, cxrnet::Softmax>>;
 
 int main() {
-  const cxrnet::Model<Net, cxrnet::OneDnn> net(2);
+  const cxrnet::Model<Net, cxrnet::Cpu> net(2);
   const std::vector<float> images(2 * 8 * 8 * 3, 100.0F);
   std::vector<float> probabilities(2 * 2);
   net.predict(std::span(images), std::span(probabilities));

@@ -106,8 +106,8 @@ int main(int argc, char** argv) {
     if (arguments.size() == 5 && arguments[0] == "run") {
       const auto with = [&](auto function) { return function(arguments[2], arguments[3], arguments[4]), 0; };
       if (arguments[1] == "residual") return with(run<Residuals<Rescale<>>, Reference<float>>);
-      if (arguments[1] == "vgg16") return with(run<Whole, OneDnn>);
-      if (arguments[1] == "vgg16-notop") return with(run<Backbone, OneDnn>);
+      if (arguments[1] == "vgg16") return with(run<Whole, Cpu>);
+      if (arguments[1] == "vgg16-notop") return with(run<Backbone, Cpu>);
     }
     std::cerr << "usage: networks save FOLDER | run residual|vgg16|vgg16-notop MODEL IMAGES OUT\n";
   } catch (const Error& error) {

@@ -1,4 +1,4 @@
-#include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/core/model.hpp>
 #include <cxrnet/io/model_io.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
@@ -81,7 +81,8 @@ void check_block(int block, int capacity, const NamedTensors& file, const std::f
   }
   const double map_error = relative_error(map0, image0);
   const double mean_error = relative_error(mean, means);
-  std::cout << "vgg16 block " << block << (std::is_same_v<Backend, OneDnnDirect> ? ", direct" : "") << ", capacity "
+  std::cout << "vgg16 block " << block << " on " << Backend::name
+            << (std::is_same_v<Backend, OneDnnDirect> ? ", direct" : "") << ", capacity "
             << capacity << ": maps " << map_error << ", means " << mean_error << " of the largest\n";
   CAPTURE(block, capacity);
   CHECK(map_error < 1e-4);
@@ -109,7 +110,7 @@ void check_gradients(const NamedTensors& file, const std::filesystem::path& shar
     std::copy(values.begin(), values.end(), parameters.begin() + static_cast<std::ptrdiff_t>(T::parameters[26 + i].offset));
   }
   const auto golden = shared / "golden/finetune";
-  Model<Net, OneDnn> model(parameters, 4);
+  Model<Net, Cpu> model(parameters, 4);
   const auto input = npy<float>(shared / "golden/vgg16/input.npy");
   std::vector<float> features(4 * T::features.size());
   model.features_of_prepared({input.data(), input.size()}, features);
@@ -117,7 +118,7 @@ void check_gradients(const NamedTensors& file, const std::filesystem::path& shar
   model.predict_features(features, probabilities);
   const double prediction_error = relative_error(probabilities, npy<float>(golden / "predictions.npy"));
 
-  Trainer<Net, OneDnn> trainer(model);
+  Trainer<Net, Cpu> trainer(model);
   const double loss = trainer.gradients_of(features, std::array{0, 0, 1, 1}).loss_sum / 4;
   const auto truth = nlohmann::json::parse(std::ifstream(golden / "gradients.json"));
   CHECK(prediction_error < 1e-3);
@@ -186,6 +187,7 @@ TEST_CASE("VGG16's maps are Keras's within 1e-4", "[models_vgg16][slow]") {
   const auto file = weights("VGG16's maps");
   if (!shared || !file) return;
   const auto golden = *shared / "golden/vgg16";
+  for (const int capacity : {1, 4}) check_blocks<Cpu>(capacity, *file, golden);
   // oneDNN picks other Winograd tiles for other batches.
   for (const int capacity : {1, 4, 8}) check_blocks<OneDnn>(capacity, *file, golden);
   check_blocks<OneDnnDirect>(8, *file, golden);

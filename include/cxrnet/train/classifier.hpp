@@ -89,8 +89,8 @@ class Classifier {
 };
 
 /// All of a Classifier but its augmentation. Its functions are defined below it, so that programs with many
-/// augmentations of a network compile it once: `extern template class ClassifierCore<Net, OneDnn>;` in a header, and
-/// `template class ClassifierCore<Net, OneDnn>;` in one source.
+/// augmentations of a network compile it once: `extern template class ClassifierCore<Net, Cpu>;` in a header, and
+/// `template class ClassifierCore<Net, Cpu>;` in one source.
 template <class Net, class Backend, class Optimizer = Adam, class Loss = CategoricalCrossentropy>
 class ClassifierCore : public Classifier {
  public:

@@ -40,6 +40,7 @@ inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
   const auto plan = cpu::plan_winograd(shape, build.batch, threads);
   step.fused.emplace(shape, target, plan, threads);
   step.fused_source = build.bring(build.value(o.inputs[0]), blocked(o.in, build.batch), 0, step);
+  step.after_host = step.calls.size();
   build.settle(o.output, o.out, blocked(o.out, build.batch));
   build.scratch_bytes = std::max(build.scratch_bytes, step.fused->scratch_bytes());
   step.fused_weights = build.fused.size();

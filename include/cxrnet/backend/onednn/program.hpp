@@ -236,7 +236,8 @@ class Program::Context {
 inline void Program::run_forward(Context& context, std::size_t i, int n) const {
   const Step& step = forward_[i];
   const op::Operation& o = *step.operation;
-  context.execute(step, context.forward_[i], 0, step.calls.size());
+  const std::size_t after = std::min(step.after_host, step.calls.size());
+  context.execute(step, context.forward_[i], 0, after);
   if (step.exact) context.execute_exact(Context::Way::forward, i, step, n, nullptr);
   if (step.fused) {
     // Where nothing goes backward, nobody reads the rows behind the n-th.
@@ -245,10 +246,12 @@ inline void Program::run_forward(Context& context, std::size_t i, int n) const {
                     o.bias < 0 ? nullptr : parameters_ + spec_.parameters[static_cast<std::size_t>(o.bias)].offset,
                     context.value(o.output), reinterpret_cast<float*>(context.workspace_));
   }
-  if (!step.host) return;
-  run_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters,
-              {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},
-              context.value(o.output));
+  if (step.host) {
+    run_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters,
+                {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},
+                context.value(o.output));
+  }
+  context.execute(step, context.forward_[i], after, step.calls.size());
 }
 
 inline void Program::forward(Context& context, const float* input, int n, float* output) const {

@@ -42,18 +42,18 @@ struct Call {
   }
 };
 
-/// One operation, one way: calls, then what the host does on plain NHWC, then the calls that bring its result home.
+/// One operation, one way: calls, then what we do ourselves, then the calls that bring its result home.
 struct Step {
   const op::Operation* operation;
   std::vector<Call> calls;
-  std::size_t after_host = static_cast<std::size_t>(-1);  ///< the first call that follows the host's part
+  std::size_t after_host = static_cast<std::size_t>(-1);  ///< the first call that follows our own part
   bool host = false;               ///< the host runs the operation, forward
   std::array<bool, 2> staged{};    ///< whether the host reads a plain copy of an input, in the staging area of its number
   bool result_staged = false;      ///< whether the host writes the input's gradient into the last staging area
   /// A call whose result depends on how many images there are, which the batch's zero rows must not count as: the call
   /// for n images, whose rows behind them are set to zero in `rest`.
   std::function<Call(int n)> exact{};
-  /// Our own convolution, after the calls: from, to; its weights' number among Build::fused.
+  /// Our own convolution, what it reads, its weights' number among Build::fused.
   std::optional<cpu::Winograd> fused{};
   Operand fused_source{Where::value, -1, {}};
   std::size_t fused_weights = 0;
