@@ -7,14 +7,16 @@
 
 namespace cxrnet {
 
-/// Zeroed bytes, aligned for vector instructions.
+enum class Fill { zero, none };
+
+/// Bytes aligned for vector instructions; `Fill::none` is for what is written as a whole before it is read.
 class AlignedBytes {
  public:
   AlignedBytes() = default;
-  explicit AlignedBytes(std::size_t bytes) : bytes_(bytes) {
+  explicit AlignedBytes(std::size_t bytes, Fill fill = Fill::zero) : bytes_(bytes) {
     if (bytes == 0) return;
     data_.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{arena_alignment})));
-    std::uninitialized_fill_n(data_.get(), bytes, std::byte{0});
+    if (fill == Fill::zero) std::uninitialized_fill_n(data_.get(), bytes, std::byte{0});
   }
 
   [[nodiscard]] std::byte* data() const { return data_.get(); }

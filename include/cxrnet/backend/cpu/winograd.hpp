@@ -42,7 +42,7 @@ struct WinogradShape {
 
 /// The kernels for one instruction set.
 struct WinogradKernels {
-  void (*transform_weights)(const WinogradShape&, const float* hwio, float* packed);
+  void (*transform_weights)(const WinogradShape&, int panel, const float* hwio, float* packed);
   void (*transform_tiles)(const WinogradShape&, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
                           int first_block, int last_block, float* v);
   void (*multiply)(const WinogradShape&, std::ptrdiff_t count, const float* v, const float* u, float* m);
@@ -108,16 +108,19 @@ class Winograd {
   }
 
   /// Transforms a kernel of 3 x 3 x in x out numbers to `weights()` of them.
-  void pack(const float* hwio, float* packed) const { kernels_->transform_weights(shape_, hwio, packed); }
+  void pack(const float* hwio, float* packed) const {
+    for_each_item(static_cast<std::size_t>(shape_.panels()), threads_, [&](std::size_t panel, std::size_t) {
+      kernels_->transform_weights(shape_, static_cast<int>(panel), hwio, packed + panel * panel_weights());
+    });
+  }
 
   /// n images from x to y, both blocked; `bias` may be null.
   void run(int n, const float* x, const float* packed, const float* bias, float* y, float* scratch) const {
     const std::ptrdiff_t tiles = shape_.tiles() * n;
     const std::ptrdiff_t blocks = (tiles + plan_.block - 1) / plan_.block;
     const auto finish = kernels_->finish[shape_.relu ? 1 : 0][shape_.pool ? 1 : 0];
-    const std::size_t panel_weights = shape_.weights() / static_cast<std::size_t>(shape_.panels());
     const auto panel_of = [&](int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* v, float* m) {
-      kernels_->multiply(shape_, count, v, packed + static_cast<std::size_t>(panel) * panel_weights, m);
+      kernels_->multiply(shape_, count, v, packed + static_cast<std::size_t>(panel) * panel_weights(), m);
       finish(shape_, panel, first, count, m, bias, y);
     };
     if (plan_.sharing == WinogradPlan::Sharing::tiles) {
@@ -142,6 +145,7 @@ class Winograd {
   }
 
  private:
+  [[nodiscard]] std::size_t panel_weights() const { return shape_.weights() / static_cast<std::size_t>(shape_.panels()); }
   [[nodiscard]] std::size_t transformed() const {
     return std::size_t{36} * static_cast<std::size_t>(plan_.block) * static_cast<std::size_t>(shape_.in);
   }

@@ -46,9 +46,9 @@ struct Four {
   return {m0 + sum_a + sum_b, odd_a + odd_b, sum_a * a2 + sum_b * b2, odd_a * a2 + odd_b * b2 + m5};
 }
 
-/// U = G g G^T for one input channel and 32 output channels from `out` on, those past the end zero: [36][in][32].
-inline void transform_weights(const WinogradShape& s, const float* hwio, float* packed) {
-  constexpr int panel = WinogradShape::panel;
+/// U = G g G^T for one panel of output channels, those past the end zero: [36][in][32].
+inline void transform_weights(const WinogradShape& s, int panel, const float* hwio, float* packed) {
+  constexpr int wide = WinogradShape::panel;
   // G's rows: what the interpolation points give, over the product of their distances from the others.
   constexpr float g[6][3] = {{1.0F, 0.0F, 0.0F},
                              {-2.0F / 3, -2.0F / 3 * a1, -2.0F / 3 * a2},
@@ -56,23 +56,20 @@ inline void transform_weights(const WinogradShape& s, const float* hwio, float* 
                              {1.0F / 6, 1.0F / 6 * b1, 1.0F / 6 * b2},
                              {1.0F / 6, -1.0F / 6 * b1, 1.0F / 6 * b2},
                              {0.0F, 0.0F, 1.0F}};
-  const auto in = static_cast<std::size_t>(s.in);
-  const auto out = static_cast<std::size_t>(s.out);
-  for (std::size_t first = 0; first < out; first += panel) {
-    const std::size_t count = std::min<std::size_t>(panel, out - first);
-    for (std::size_t c = 0; c < in; ++c) {
-      alignas(64) float taps[9][panel] = {};
-      alignas(64) float half[6][3][panel];
-      for (std::size_t tap = 0; tap < 9; ++tap) std::copy_n(hwio + (tap * in + c) * out + first, count, taps[tap]);
-      for (int i = 0; i < 6; ++i) {
-        for (int x = 0; x < 3; ++x) {
-          for (int k = 0; k < panel; ++k) half[i][x][k] = g[i][0] * taps[x][k] + g[i][1] * taps[3 + x][k] + g[i][2] * taps[6 + x][k];
+  const std::ptrdiff_t first = std::ptrdiff_t{panel} * wide;
+  const std::ptrdiff_t count = std::min<std::ptrdiff_t>(wide, s.out - first);
+  alignas(64) float taps[9 * wide] = {};
+  for (std::ptrdiff_t c = 0; c < s.in; ++c) {
+    for (std::ptrdiff_t tap = 0; tap < 9; ++tap) std::copy_n(hwio + (tap * s.in + c) * s.out + first, count, taps + tap * wide);
+    for (std::ptrdiff_t k = 0; k < wide; k += lanes) {
+      for (std::ptrdiff_t i = 0; i < 6; ++i) {
+        Vector half[3];
+        for (std::ptrdiff_t x = 0; x < 3; ++x) {
+          const float* const column = taps + x * wide + k;
+          half[x] = load(column) * g[i][0] + load(column + 3 * wide) * g[i][1] + load(column + 6 * wide) * g[i][2];
         }
-      }
-      for (int i = 0; i < 6; ++i) {
-        for (int j = 0; j < 6; ++j) {
-          float* const to = packed + ((first / panel * 36 + static_cast<std::size_t>(i * 6 + j)) * in + c) * panel;
-          for (int k = 0; k < panel; ++k) to[k] = half[i][0][k] * g[j][0] + half[i][1][k] * g[j][1] + half[i][2][k] * g[j][2];
+        for (std::ptrdiff_t j = 0; j < 6; ++j) {
+          store(packed + ((i * 6 + j) * s.in + c) * wide + k, half[0] * g[j][0] + half[1] * g[j][1] + half[2] * g[j][2]);
         }
       }
     }

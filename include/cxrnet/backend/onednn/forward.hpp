@@ -44,7 +44,7 @@ inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
   build.settle(o.output, o.out, blocked(o.out, build.batch));
   build.scratch_bytes = std::max(build.scratch_bytes, step.fused->scratch_bytes());
   step.fused_weights = build.fused.size();
-  build.fused.push_back({o.kernel, *step.fused, AlignedBytes(shape.weights() * sizeof(float))});
+  build.fused.push_back({o.kernel, *step.fused, AlignedBytes(shape.weights() * sizeof(float), Fill::none)});
   step.algorithm = "winograd_4x3:" + std::string(name_of(target));
 }
 
