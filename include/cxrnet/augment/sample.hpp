@@ -31,7 +31,7 @@ static_assert(std::endian::native == std::endian::little, "pixels are taken apar
 /// Bilinear sampling at `map`'s coordinates (x a column, y a row), held at the image's edges (fill_mode "nearest"), and
 /// preprocessing, in one pass: height x width x 3 floats.
 inline void sample(const SampledImage& image, const Affine& map, const std::array<ChannelMap, 3>& channels, float* prepared,
-                   SimdTarget target = simd_target()) {
+                   [[maybe_unused]] SimdTarget target = simd_target()) {
 #if defined(__x86_64__)
   if (target == SimdTarget::avx512) return detail::simd_avx512::sample(image, map, channels, prepared);
   if (target == SimdTarget::avx2) return detail::simd_avx2::sample(image, map, channels, prepared);

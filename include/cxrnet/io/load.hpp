@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace cxrnet {
 
@@ -22,11 +25,14 @@ std::unique_ptr<Model<Net, Backend>> load_as(const std::filesystem::path& file, 
                       preprocess + "', the network's type has '" + std::string(description_of<Net>.preprocess) + "': " +
                       (says ? "use the backbone option that the file names." : "record it with convert --preprocess."));
   }
-  std::vector<typename Backend::scalar> parameters(Traits<Net>::parameter_count);
-  std::vector<float> values(parameters.size());
-  take_parameters(description_of<Net>, tensors, file.string(), Which::all, values);
-  std::copy(values.begin(), values.end(), parameters.begin());
-  return std::make_unique<Model<Net, Backend>>(std::move(parameters), capacity);
+  std::vector<float> parameters(Traits<Net>::parameter_count);
+  take_parameters(description_of<Net>, tensors, file.string(), Which::all, parameters);
+  if constexpr (std::is_same_v<typename Backend::scalar, float>) {
+    return std::make_unique<Model<Net, Backend>>(std::move(parameters), capacity);
+  } else {
+    using Scalars = std::vector<typename Backend::scalar>;
+    return std::make_unique<Model<Net, Backend>>(Scalars(parameters.begin(), parameters.end()), capacity);
+  }
 }
 
 }  // namespace cxrnet

@@ -55,7 +55,7 @@ namespace detail {
 #include <cxrnet/simd/for_each_target.inl>
 }  // namespace detail
 
-inline const WinogradKernels& winograd_kernels(SimdTarget target) {
+inline const WinogradKernels& winograd_kernels([[maybe_unused]] SimdTarget target) {
 #if defined(__x86_64__)
   if (target == SimdTarget::avx512) return detail::simd_avx512::winograd_kernels;
   if (target == SimdTarget::avx2) return detail::simd_avx2::winograd_kernels;
