@@ -1,6 +1,6 @@
 #pragma once
 #include <cxrnet/core/error.hpp>
-#include <cxrnet/core/parallel.hpp>
+#include <cxrnet/core/packs.hpp>
 #include <cxrnet/core/real.hpp>
 #include <cxrnet/core/text.hpp>
 #include <cxrnet/train/optimizer.hpp>

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/core/error.hpp>
+#include <cxrnet/core/packs.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/core/parameter.hpp>
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cxrnet/core/fault.hpp>
 #include <cxrnet/core/model.hpp>
+#include <cxrnet/core/packs.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/train/adam.hpp>
 #include <cxrnet/train/clip.hpp>
