@@ -1,7 +1,7 @@
 #pragma once
 #include "variants/unfrozen_from.hpp"
 
-#include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/core/initialise.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>

@@ -7,7 +7,7 @@
 //                                            probabilities
 //   networks run NETWORK MODEL IMAGES OUT    residual, vgg16 or vgg16-notop; float32 files, N x H x W x C and N x
 //   outputs
-#include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/core/initialise.hpp>
 #include <cxrnet/io/load.hpp>

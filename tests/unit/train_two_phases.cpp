@@ -1,4 +1,4 @@
-#include <cxrnet/backend/onednn/onednn.hpp>
+#include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/models/vgg16.hpp>
@@ -23,11 +23,11 @@ using Net = Seq<VGG16Backbone<Training>, GAP, Dense<128, Relu>, Dense<2, Softmax
 std::vector<float> train_in_two_phases(std::vector<float> parameters, const ImageDataset& images,
                                        const ImageDataset& validation, FitOptions options) {
   const int batch = static_cast<int>(options.batch);
-  ClassifierOf<Net<Frozen>, OneDnn> head(std::move(parameters), batch);
+  ClassifierOf<Net<Frozen>, Cpu> head(std::move(parameters), batch);
   fit(head, images, &validation, options);
 
   parameters.assign(head.parameters().begin(), head.parameters().end());
-  ClassifierOf<Net<FreezeThrough<4>>, OneDnn> net(std::move(parameters), batch, options.seed, Adam{.learning_rate = 1e-5});
+  ClassifierOf<Net<FreezeThrough<4>>, Cpu> net(std::move(parameters), batch, options.seed, Adam{.learning_rate = 1e-5});
   fit(net, images, &validation, options);
   return {net.parameters().begin(), net.parameters().end()};
 }
