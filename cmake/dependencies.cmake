@@ -19,6 +19,21 @@ if(NOT TARGET cxrnet_stb)
   add_library(cxrnet_stb INTERFACE IMPORTED GLOBAL)
   set_target_properties(cxrnet_stb PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${CXRNET_STB_INCLUDE}")
 endif()
+# libjpeg-turbo, by the names of every libjpeg; Debian packages libdeflate 1.14 without a CMake package.
+if(NOT TARGET cxrnet_jpeg)
+  find_path(CXRNET_JPEG_INCLUDE jpeglib.h REQUIRED)
+  find_library(CXRNET_JPEG_LIBRARY jpeg REQUIRED)
+  add_library(cxrnet_jpeg INTERFACE IMPORTED GLOBAL)
+  set_target_properties(cxrnet_jpeg PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${CXRNET_JPEG_INCLUDE}" INTERFACE_LINK_LIBRARIES "${CXRNET_JPEG_LIBRARY}")
+endif()
+if(NOT TARGET cxrnet_deflate)
+  find_path(CXRNET_DEFLATE_INCLUDE libdeflate.h REQUIRED)
+  find_library(CXRNET_DEFLATE_LIBRARY deflate REQUIRED)
+  add_library(cxrnet_deflate INTERFACE IMPORTED GLOBAL)
+  set_target_properties(cxrnet_deflate PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${CXRNET_DEFLATE_INCLUDE}" INTERFACE_LINK_LIBRARIES "${CXRNET_DEFLATE_LIBRARY}")
+endif()
 # Not find_package(HDF5), which only works in projects that have C enabled. Debian's serial build is hdf5_serial.
 if(NOT TARGET cxrnet_hdf5)
   find_path(CXRNET_HDF5_INCLUDE hdf5.h PATH_SUFFIXES hdf5/serial REQUIRED)

@@ -2,7 +2,8 @@
 
 build_packages=(
   build-essential cmake ninja-build ca-certificates curl
-  libdnnl-dev libxtensor-dev libstb-dev libhdf5-dev libzip-dev libonnx-dev libprotobuf-dev nlohmann-json3-dev libcli11-dev libssl-dev
+  libdnnl-dev libxtensor-dev libstb-dev libjpeg-dev libdeflate-dev libhdf5-dev libzip-dev libonnx-dev libprotobuf-dev
+  nlohmann-json3-dev libcli11-dev libssl-dev
   gnuplot-nox librsvg2-bin python3 python3-pip python3-venv)
 test_packages=(git catch2 libbenchmark-dev clang)
 

@@ -1,6 +1,9 @@
 #pragma once
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/data/detail/image_structure.hpp>
+#include <cxrnet/data/detail/jpeg.hpp>
+#include <cxrnet/data/detail/picked_pixels.hpp>
+#include <cxrnet/data/detail/png.hpp>
 #include <cxrnet/data/detail/stb.hpp>
 
 #include <algorithm>
@@ -39,10 +42,6 @@ inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 26;
 inline constexpr std::uintmax_t max_image_bytes = std::uintmax_t{1} << 28;
 
 namespace detail {
-
-[[noreturn]] inline void bad_image(const std::filesystem::path& name, const std::string& what) {
-  throw ImageError(name.string() + " " + what + ".");
-}
 
 inline ImageFormat image_format(Bytes bytes, const std::filesystem::path& name) {
   if (bytes.empty()) bad_image(name, "is empty (zero bytes): fetch it again or remove it");
@@ -85,15 +84,50 @@ inline std::vector<std::byte> read_image_bytes(const std::filesystem::path& file
   return bytes;
 }
 
-/// One row or more of stb's pixels (grey, grey and alpha, RGB, RGB and alpha) as RGB; alpha is dropped.
-inline void to_rgb(const stb::stbi_uc* pixels, std::size_t count, int channels, std::uint8_t* rgb) {
-  const auto step = static_cast<std::size_t>(channels);
-  const std::size_t green = channels >= 3 ? 1 : 0;
-  const std::size_t blue = channels >= 3 ? 2 : 0;
-  for (std::size_t i = 0; i < count; ++i, pixels += step, rgb += 3) {
-    rgb[0] = pixels[0];
-    rgb[1] = pixels[green];
-    rgb[2] = pixels[blue];
+/// The header of a whole file, after walks that find damage and cuts; throws ImageError.
+inline ImageInfo sound_image_header(Bytes bytes, const std::filesystem::path& name) {
+  if (bytes.size() > max_image_bytes) {
+    bad_image(name, "is larger than " + std::to_string(max_image_bytes >> 20) + " MiB: scale it down or remove it");
+  }
+  const ImageInfo info = image_header(bytes, name);
+  const auto fault = info.format == ImageFormat::png ? png_fault(bytes) : jpeg_fault(bytes);
+  if (fault) bad_image(name, std::string(*fault) + ": fetch it again or remove it");
+  return info;
+}
+
+/// By stb_image, whole: the kinds of PNG that decode_plain_png() leaves.
+inline void decode_rare_png(Bytes bytes, const ImageInfo& info, std::size_t memory_limit,
+                            const std::filesystem::path& name, PickedPixels& picked) {
+  stb::allocation_limit = memory_limit;
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  const std::unique_ptr<stb::stbi_uc, decltype(&std::free)> decoded(
+      stb::stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
+                                 &width, &height, &channels, 0),
+      &std::free);
+  if (!decoded) undecodable_image(name, stb::stbi_failure_reason());
+  if (width != info.width || height != info.height || channels < 1 || channels > 4) {
+    bad_image(name, "contradicts its own header: fetch it again or remove it");
+  }
+  const auto layout = PixelLayout::of(static_cast<std::size_t>(channels));
+  const std::size_t row_bytes = static_cast<std::size_t>(width) * layout.step;
+  for (std::size_t y = 0; y < picked.rows_needed(); ++y) picked.offer(y, decoded.get() + y * row_bytes, layout);
+}
+
+/// Decodes what sound_image_header() found sound, and writes the picked pixels; throws ImageError.
+inline void decode_picked(Bytes bytes, const ImageInfo& info, const std::filesystem::path& name,
+                          PickedPixels& picked) {
+  // 4 channels of 16 bits, doubled by growing buffers; a JPEG's blocks pad small images up to 32 pixels.
+  const auto height = static_cast<std::size_t>(info.height);
+  const auto width = static_cast<std::size_t>(info.width);
+  const std::size_t memory_limit = 16 * (height * width + 64 * (height + width)) + 4 * bytes.size() +
+                                   (std::size_t{1} << 20);
+  const PixelSize size{info.height, info.width};
+  if (info.format == ImageFormat::jpeg) {
+    JpegDecoder(name).decode(bytes, size, memory_limit, picked);
+  } else if (!decode_plain_png(bytes, size, name, picked)) {
+    decode_rare_png(bytes, info, memory_limit, name, picked);
   }
 }
 
@@ -114,34 +148,12 @@ inline void to_rgb(const stb::stbi_uc* pixels, std::size_t count, int channels, 
 /// A whole JPEG or PNG file's bytes as 8-bit RGB; throws ImageError, which calls the file `name`.
 /// Grey and palette become RGB and alpha is dropped, as Pillow does; 16 bits are scaled to 8, where Pillow clips grey.
 [[nodiscard]] inline Image decode_image(std::span<const std::byte> bytes, const std::filesystem::path& name) {
-  using detail::bad_image;
-  if (bytes.size() > max_image_bytes) {
-    bad_image(name, "is larger than " + std::to_string(max_image_bytes >> 20) + " MiB: scale it down or remove it");
-  }
-  const ImageInfo info = detail::image_header(bytes, name);
-  const auto fault = info.format == ImageFormat::png ? detail::png_fault(bytes) : detail::jpeg_fault(bytes);
-  if (fault) bad_image(name, std::string(*fault) + ": fetch it again or remove it");
-
-  namespace stb = detail::stb;
-  const auto pixels = static_cast<std::size_t>(info.height) * static_cast<std::size_t>(info.width);
-  // 4 channels of 16 bits, doubled by stb's growing buffers; a JPEG's blocks pad small images up to 32 pixels.
-  stb::allocation_limit = 16 * (pixels + 64 * static_cast<std::size_t>(info.height + info.width)) + 4 * bytes.size() +
-                          (std::size_t{1} << 20);
-  int width = 0;
-  int height = 0;
-  int channels = 0;
-  const std::unique_ptr<stb::stbi_uc, decltype(&std::free)> decoded(
-      stb::stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
-                                 &width, &height, &channels, 0),
-      &std::free);
-  if (!decoded) {
-    bad_image(name, "cannot be decoded (" + std::string(stb::stbi_failure_reason()) + "): fetch it again or remove it");
-  }
-  if (width != info.width || height != info.height || channels < 1 || channels > 4) {
-    bad_image(name, "contradicts its own header: fetch it again or remove it");
-  }
-  Image image{height, width, std::vector<std::uint8_t>(pixels * 3)};
-  detail::to_rgb(decoded.get(), pixels, channels, image.rgb.data());
+  const ImageInfo info = detail::sound_image_header(bytes, name);
+  const auto height = static_cast<std::size_t>(info.height);
+  const auto width = static_cast<std::size_t>(info.width);
+  Image image{info.height, info.width, std::vector<std::uint8_t>(height * width * 3)};
+  detail::PickedPixels all(height, width, image.rgb.data());
+  detail::decode_picked(bytes, info, name, all);
   return image;
 }
 

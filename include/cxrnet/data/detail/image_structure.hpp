@@ -1,14 +1,14 @@
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <libdeflate.h>
 #include <optional>
 #include <span>
 #include <string_view>
 
-// The outer structure of JPEG and PNG files. stb_image pads a JPEG that was cut short with grey and checks no CRC, so
-// that a damaged radiograph would pass for a good one; these walks find it first.
+// The outer structure of JPEG and PNG files, walked before they are decoded. Decoders pad a JPEG that was cut short with
+// grey, stb_image checks no CRC, and a damaged radiograph must not pass for a good one.
 namespace cxrnet::detail {
 
 using Bytes = std::span<const std::byte>;
@@ -52,29 +52,13 @@ inline std::string_view describe_content(Bytes bytes) {
   return "text";
 }
 
-/// CRC-32 as PNG uses it.
-inline std::uint32_t crc32(Bytes bytes) {
-  static constexpr auto table = [] {
-    std::array<std::uint32_t, 256> values{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      std::uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = (value & 1U) != 0 ? 0xEDB88320U ^ value >> 1U : value >> 1U;
-      values[i] = value;
-    }
-    return values;
-  }();
-  std::uint32_t crc = 0xFFFFFFFFU;
-  for (const std::byte byte : bytes) crc = table[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xFFU] ^ crc >> 8U;
-  return ~crc;
-}
-
 /// What is wrong with a PNG's chunks, from the signature to IEND; nothing if all is well.
 inline std::optional<std::string_view> png_fault(Bytes bytes) {
   std::size_t at = png_signature.size();
   while (bytes.size() - at >= 12) {
     const std::size_t length = big_endian_32(bytes, at);
     if (length > bytes.size() - at - 12) return "is cut short";
-    if (crc32(bytes.subspan(at + 4, length + 4)) != big_endian_32(bytes, at + 8 + length)) {
+    if (libdeflate_crc32(0, bytes.data() + at + 4, length + 4) != big_endian_32(bytes, at + 8 + length)) {
       return "is damaged: the checksum of one of its parts is wrong";
     }
     if (has_at(bytes, at + 4, "IEND")) return std::nullopt;
@@ -105,9 +89,10 @@ inline std::size_t next_jpeg_marker(Bytes bytes, std::size_t at) {
 inline constexpr std::uint32_t jpeg_huffman_tables = 0xC4;
 inline constexpr std::uint32_t jpeg_end_of_image = 0xD9;
 inline constexpr std::uint32_t jpeg_start_of_scan = 0xDA;
+/// Progressive files have about ten scans. Each goes over the whole image, however few bytes it has.
+inline constexpr int max_jpeg_scans = 64;
 
-/// Whether a segment of Huffman tables has room for its codes. stb_image 2.27 writes past a table with more than 256 of
-/// them, and reads before it with 256 of which all are short.
+/// Whether a segment of Huffman tables has room for its codes.
 inline bool sound_huffman_tables(Bytes segment) {
   while (!segment.empty()) {
     constexpr std::size_t counts = 16;
@@ -122,11 +107,11 @@ inline bool sound_huffman_tables(Bytes segment) {
 
 /// What is wrong with a JPEG's segments, from start-of-image to end-of-image; nothing if all is well.
 inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
-  bool seen_scan = false;
+  int scans = 0;
   for (std::size_t at = next_jpeg_marker(bytes, 2); at < bytes.size(); at = next_jpeg_marker(bytes, at)) {
     const auto marker = byte_at(bytes, at + 1);
     if (marker == jpeg_end_of_image) {
-      if (seen_scan) return std::nullopt;
+      if (scans > 0) return std::nullopt;
       return "is damaged: it ends before any pixels";
     }
     if (bytes.size() - at < 4) break;
@@ -136,7 +121,7 @@ inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
     if (marker == jpeg_huffman_tables && !sound_huffman_tables(bytes.subspan(at + 4, length - 2))) {
       return "is damaged: its Huffman tables are impossible";
     }
-    seen_scan = seen_scan || marker == jpeg_start_of_scan;
+    if (marker == jpeg_start_of_scan && ++scans > max_jpeg_scans) return "is damaged: it has far too many scans";
     at += length + 2;
   }
   return "is cut short";
@@ -145,6 +130,7 @@ inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
 struct PixelSize {
   std::int64_t height;
   std::int64_t width;
+  friend bool operator==(const PixelSize&, const PixelSize&) = default;
 };
 
 /// The size that a PNG's or JPEG's header states; nothing where the header does not get so far.
