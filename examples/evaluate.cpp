@@ -1,5 +1,7 @@
 // Evaluates a trained model on class folders.
 #include "common/program.hpp"
+#include "common/run_record.hpp"
+#include "common/settings.hpp"
 
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/report/metrics_json.hpp>
@@ -21,6 +23,7 @@ struct Settings {
   std::filesystem::path json;
   std::filesystem::path csv;
   unsigned threads = 0;
+  FeatureSettings features;
   bool skip_bad = false;
 };
 
@@ -39,7 +42,9 @@ int evaluate(const Settings& settings) {
   }
   const int positive = class_id(images->classes(), settings.positive);
   std::vector<float> probabilities;
-  const Evaluation evaluation = evaluate_images(*model.classifier, *images, positive, settings.threads, probabilities);
+  const auto cache = open_feature_cache(settings.features, *model.classifier);
+  const Evaluation evaluation =
+      evaluate_images(*model.classifier, *images, positive, settings.threads, probabilities, cache.get());
   std::cout << text_report(evaluation);
   if (!settings.json.empty()) write_metrics_json(settings.json, evaluation);
   if (!settings.csv.empty()) write_predictions(settings.csv, *images, probabilities);
@@ -57,6 +62,7 @@ int main(int argc, char** argv) {
   app.add_option("--json", settings.json, "Write every figure to this file");
   app.add_option("--csv", settings.csv, "Write each image's probabilities to this file");
   app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
+  add_feature_options(app, settings.features);
   app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
   return run(app, argc, argv, [&] { return evaluate(settings); });
 }

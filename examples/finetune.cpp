@@ -161,10 +161,12 @@ class Recipe {
     Callbacks callbacks = callbacks_of(settings, settings.epochs - before, images.train->size());
     callbacks.add(ShowProgress());
     if (last != nullptr) callbacks.add(*last);
+    const auto cache = open_feature_cache(settings.features, net);
     FitOptions options{.epochs = settings.epochs,
                        .batch = settings.batch,
                        .seed = settings.seed,
                        .random_numbers = settings.rng == "keras" ? RandomNumbers::keras : RandomNumbers::counter,
+                       .cache = cache.get(),
                        .resume = from,
                        .threads = settings.threads,
                        .stop = &interrupted()};
@@ -286,6 +288,7 @@ int main(int argc, char** argv) {
   TrainSettings& head = s.head;
   head.weights = default_weights();
   add_data_options(app, head);
+  add_feature_options(app, head.features);
   for (const char* name : {"--train", "--val", "--test"}) app.get_option(name)->required();
   app.add_option("--out", head.out, "Folder to write everything to; of several seeds, a folder in it for each")->required();
   const auto rate = CLI::Range(0.0, 1e3);

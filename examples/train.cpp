@@ -88,10 +88,13 @@ int train(Start start) {
   std::cout << "Training on " << images.train->size() << " images of " << images.train->classes().size()
             << " classes, validating on " << images.validation->size() << ".\n";
 
+  const auto cache = open_feature_cache(settings.features, *net);
   FitOptions options{.epochs = settings.epochs,
                      .batch = settings.batch,
                      .seed = settings.seed,
                      .random_numbers = settings.rng == "keras" ? RandomNumbers::keras : RandomNumbers::counter,
+                     .views = settings.views,
+                     .cache = cache.get(),
                      .resume = resuming ? &start.checkpoint->state : nullptr,
                      .threads = settings.threads,
                      .stop = &interrupted()};
@@ -126,7 +129,7 @@ int train(Start start) {
   std::vector<std::string> written{"model.h5", "model.safetensors", "history.json", "history.csv", "run.json"};
   if (images.test != nullptr && !result.stopped) {
     std::vector<float> probabilities;
-    const Evaluation evaluation = evaluate_images(*net, *images.test, images.positive, settings.threads, probabilities);
+    const Evaluation evaluation = evaluate_images(*net, *images.test, images.positive, settings.threads, probabilities, cache.get());
     write_metrics_json(settings.out / "metrics.json", evaluation);
     write_predictions(settings.out / "predictions.csv", *images.test, probabilities);
     std::cout << '\n' << text_report(evaluation);
@@ -138,6 +141,10 @@ int train(Start start) {
       write_history_plot(settings.out / name, result.history);
       written.emplace_back(name);
     }
+  }
+  if (cache != nullptr) {
+    std::cout << "Features: " << cache->found() << " sets taken from " << settings.features.cache.string() << ", "
+              << cache->computed() << " computed.\n";
   }
   if (!result.stopped) run.progress = RunProgress::finished;
   save_run(run);

@@ -4,6 +4,7 @@
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/io/named_tensors.hpp>
 #include <cxrnet/metrics/evaluation.hpp>
+#include <cxrnet/train/feature_cache.hpp>
 
 #include <atomic>
 #include <filesystem>
@@ -50,9 +51,9 @@ std::unique_ptr<ImageDataset> open_images(const std::filesystem::path& folder, c
 /// DataError unless the folder has exactly as many classes as the network's output.
 void require_class_count(const ImageDataset& images, const Description& network);
 
-/// Predicts a whole data set and evaluates it; `probabilities` get n x classes.
+/// Predicts a whole data set and evaluates it; `probabilities` get n x classes. `cache` may be null.
 Evaluation evaluate_images(const Classifier& classifier, const ImageDataset& images, int positive, unsigned threads,
-                           std::vector<float>& probabilities);
+                           std::vector<float>& probabilities, FeatureCache* cache = nullptr);
 
 /// Writes predictions.csv for a data set.
 void write_predictions(const std::filesystem::path& file, const ImageDataset& images,

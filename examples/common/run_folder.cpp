@@ -1,7 +1,5 @@
 #include "common/run_folder.hpp"
 
-#include <cxrnet/backend/onednn/api.hpp>
-#include <cxrnet/core/version.hpp>
 #include <cxrnet/io/hash.hpp>
 #include <cxrnet/io/input_file.hpp>
 #include <cxrnet/report/metrics_json.hpp>
@@ -9,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <omp.h>
 #include <span>
 #include <sys/file.h>
 #include <string>
@@ -32,11 +29,9 @@ std::string hash_of(const Json& json) {
 
 /// All that the last bits of a result depend on besides the inputs.
 Json computation_json(const Classifier& net) {
-  return {{"cxrnet", version},
-          {"backend", std::string(net.backend()) + " " + onednn::version()},
-          {"processor", processor()},
-          {"threads", omp_get_max_threads()},
-          {"algorithms", algorithms_json(net)}};
+  Json json = machine_json(net);
+  json["algorithms"] = algorithms_json(net);
+  return json;
 }
 
 /// "processor (was 'A', is 'B'), algorithms (of block1_conv1: was ...)".

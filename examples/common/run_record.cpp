@@ -9,20 +9,17 @@
 #include <cxrnet/report/text.hpp>
 
 #include <fstream>
+#include <iostream>
 #include <nlohmann/json.hpp>
+#include <omp.h>
 #include <sys/resource.h>
+#include <utility>
 
 namespace cxrnet::programs {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::vector<std::string> hashes_of(const ImageDataset& images) {
-  std::vector<std::string> hashes;
-  for (const auto& item : images.items()) hashes.push_back(sha256_file(item.file));
-  return hashes;
-}
 
 Json images_json(const ImageDataset& images, const std::vector<std::string>& hashes) {
   Json files = Json::object();
@@ -42,6 +39,20 @@ std::string processor() {
   return "unknown";
 }
 
+Json machine_json(const Classifier& net) {
+  return {{"cxrnet", version},
+          {"backend", std::string(net.backend()) + " " + onednn::version()},
+          {"processor", processor()},
+          {"threads", omp_get_max_threads()}};
+}
+
+std::unique_ptr<FeatureCache> open_feature_cache(const FeatureSettings& settings, const Classifier& net) {
+  if (settings.cache.empty()) return nullptr;
+  FeatureCacheOptions options{.computation = machine_json(net).dump(), .budget = settings.limit};
+  options.warn = [](const std::string& what) { std::cerr << "warning: " << printable(what) << '\n'; };
+  return std::make_unique<FeatureCache>(settings.cache, std::move(options));
+}
+
 Json algorithms_json(const Classifier& net) {
   Json list = Json::array();
   const auto add = [&](const std::vector<Algorithm>& algorithms, const char* use) {
@@ -57,8 +68,8 @@ Json algorithms_json(const Classifier& net) {
 
 InputHashes hash_inputs(const TrainSettings& settings, const ImageDataset& train, const ImageDataset& validation,
                         const ImageDataset* test) {
-  return {sha256_file(settings.weights), hashes_of(train), hashes_of(validation),
-          test != nullptr ? hashes_of(*test) : std::vector<std::string>{}};
+  return {sha256_file(settings.weights), train.hashes(), validation.hashes(),
+          test != nullptr ? test->hashes() : std::vector<std::string>{}};
 }
 
 std::string doubles_warning(const InputHashes& hashes, const ImageDataset& train, const ImageDataset& validation,
@@ -126,7 +137,8 @@ void write_run_record(const std::filesystem::path& file, const TrainSettings& s,
         {"packed_weights", memory.packed},
         {"workspace", memory.workspace},
         {"gradients", memory.gradients},
-        {"optimizer", memory.optimizer}}},
+        {"optimizer", memory.optimizer},
+        {"decoded_images", train.kept_bytes() + validation.kept_bytes() + (test != nullptr ? test->kept_bytes() : 0)}}},
       {"classes", train.classes()},
       {"algorithms", algorithms_json(net)},
       {"weights", {{"file", s.weights.string()}, {"sha256", hashes.weights}}},

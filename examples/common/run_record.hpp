@@ -3,11 +3,13 @@
 
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/feature_cache.hpp>
 #include <cxrnet/train/fit.hpp>
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -33,6 +35,12 @@ std::string doubles_warning(const InputHashes& hashes, const ImageDataset& train
 
 /// The processor's name, as Linux knows it.
 std::string processor();
+
+/// All that the last bits of a result depend on besides inputs and algorithms: versions, processor, threads.
+nlohmann::ordered_json machine_json(const Classifier& net);
+
+/// The cache that the settings name, null where they name none. FileError where nothing can be written to it.
+std::unique_ptr<FeatureCache> open_feature_cache(const FeatureSettings& settings, const Classifier& net);
 
 /// By what algorithm each of a network's operations is computed.
 nlohmann::ordered_json algorithms_json(const Classifier& net);

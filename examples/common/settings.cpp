@@ -43,6 +43,9 @@ void each_setting(Settings& s, Field field) {
   field("skip_bad", s.skip_bad);
   field("profile", s.profile);
   field("checkpoint_every", s.checkpoint_every);
+  field("views", s.views);
+  field("features_cache", s.features.cache);
+  field("features_limit", s.features.limit);
 }
 
 /// Takes a setting out of JSON; false where it is no such value.
@@ -91,6 +94,14 @@ void add_data_options(CLI::App& app, TrainSettings& settings) {
   app.add_flag("--skip-bad", s.skip_bad, "Go on without images that cannot be read, and list them");
 }
 
+void add_feature_options(CLI::App& app, FeatureSettings& settings) {
+  app.add_option("--features-cache", settings.cache,
+                 "Folder for what the frozen layers gave for each set of images: where nothing that it depends on has\n"
+                 "changed, a later run takes it from there, with the same results to the bit");
+  app.add_option("--features-limit", settings.limit, "Bytes that this folder may take, 500MB say; the oldest files go first")
+      ->capture_default_str()->transform(CLI::AsSizeValue(false));
+}
+
 void add_schedule_option(CLI::App& app, std::string& schedule, const std::string& whose) {
   app.add_option("--schedule", schedule,
                  whose + ": constant; cosine, down to 0; step, a tenth after each third of the epochs;\n"
@@ -110,6 +121,11 @@ void add_options(CLI::App& app, TrainSettings& settings) {
       ->capture_default_str()->check(CLI::Range(0.0, 1e3));
   add_schedule_option(app, s.schedule, "The learning rate");
   app.add_flag("--profile", s.profile, "Print the time by layer");
+  app.add_option("--views", s.views,
+                 "Augment each image in so many ways alone, epoch after epoch in turn, and compute their features once;\n"
+                 "0: anew in each epoch. Faster where there are more epochs, with fewer distinct images to learn from")
+      ->capture_default_str()->check(CLI::Range(0, 100000));
+  add_feature_options(app, s.features);
   app.add_option("--checkpoint-every", s.checkpoint_every, "Write a checkpoint after so many steps too, not only after each epoch and each minute");
 }
 
@@ -147,7 +163,7 @@ TrainSettings settings_of_json(const Json& json, const std::string& file) {
 
 std::string hash_of(const TrainSettings& settings) {
   Json json = settings_json(settings);
-  for (const char* path : {"train", "val", "test", "weights"}) json.erase(path);
+  for (const char* path : {"train", "val", "test", "weights", "features_cache", "features_limit"}) json.erase(path);
   const std::string text = json.dump();
   return sha256_hex(std::as_bytes(std::span(text)));
 }

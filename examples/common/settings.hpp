@@ -13,6 +13,12 @@ class App;
 
 namespace cxrnet::programs {
 
+/// Where and how much a program keeps of features.
+struct FeatureSettings {
+  std::filesystem::path cache;  ///< folder; empty: none
+  std::uint64_t limit = std::uint64_t{4} << 30;  ///< of the folder, in bytes
+};
+
 /// The command line of `train`.
 struct TrainSettings {
   std::filesystem::path train;
@@ -38,12 +44,16 @@ struct TrainSettings {
   bool skip_bad = false;
   bool profile = false;
   std::uint64_t checkpoint_every = 0;
+  int views = 0;
+  FeatureSettings features;
 
   std::filesystem::path out;  ///< not saved: a run's folder may be moved
 };
 
 /// Options of every program that trains: what it reads, how it feeds the network, by what it chooses an epoch.
 void add_data_options(CLI::App& app, TrainSettings& settings);
+/// --features-cache and --features-limit.
+void add_feature_options(CLI::App& app, FeatureSettings& settings);
 /// --schedule, of a learning rate that the help calls so: see `callbacks_of`.
 void add_schedule_option(CLI::App& app, std::string& schedule, const std::string& whose);
 /// Those and the others of `train`.
@@ -57,7 +67,7 @@ nlohmann::ordered_json settings_json(const TrainSettings& settings);
 /// The inverse, but for `out`. Throws FormatError, naming `file`, where a setting is missing or no such value.
 TrainSettings settings_of_json(const nlohmann::ordered_json& json, const std::string& file);
 
-/// SHA-256 of all settings but paths: what a run reads is known by its content.
+/// SHA-256 of all settings but paths and what features are kept: what a run reads is known by its content.
 std::string hash_of(const TrainSettings& settings);
 
 }  // namespace cxrnet::programs

@@ -53,7 +53,7 @@ Evaluation test_model(const std::filesystem::path& file, const ImageDataset& tes
 class ShowProgress {
  public:
   void features_begin(TrainingRun&, std::size_t images) const {
-    std::cout << "Computing the features of " << images << " images, once: nothing changes them from epoch to epoch.\n"
+    std::cout << "The features of " << images << " images come first, once: nothing changes them from epoch to epoch.\n"
               << std::flush;
   }
   void epoch_begin(TrainingRun& run) {

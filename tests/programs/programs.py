@@ -94,7 +94,8 @@ class Case:
 
     def train(self, *arguments, data=None, **options):
         data = data or self.data
-        fixed = ["--train", data / "train", "--val", data / "val", "--weights", self.weights, "--epochs", 1]
+        fixed = ["--train", data / "train", "--val", data / "val", "--weights", self.weights]
+        fixed += [] if "--epochs" in arguments else ["--epochs", 1]
         return self.run("train", *fixed, *arguments, **options)
 
     def copy_data(self):
@@ -175,6 +176,61 @@ def test_the_same_seed_trains_the_same_model(case):
         history = json.loads((case.folder / str(threads) / "history.json").read_text())
         figures.append([history[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")])
     assert figures[0] == figures[1]
+
+
+def cached_run(case, name, *arguments, cache="cache"):
+    """A run with a cache: what it printed, and all that it computed."""
+    run = case.folder / name
+    keeps = ["--features-cache", case.folder / cache] if cache else []
+    done = case.train("--test", case.data / "test", "--batch", 3, *(arguments or ("--seed", 7)), "--epochs", 2, "--out", run, *keeps)
+    case.passes(done)
+    return done.stdout, [(run / file).read_bytes() for file in ("model.h5", "model.safetensors", "metrics.json", "predictions.csv")]
+
+
+def test_a_second_run_takes_features_from_the_cache(case):
+    _, plain = cached_run(case, "plain", cache=None)
+    printed, first = cached_run(case, "first")
+    assert "Features: 0 sets taken from" in printed and ", 4 computed." in printed  # two epochs, validation, test
+    printed, second = cached_run(case, "second")
+    assert "Features: 4 sets taken from" in printed and ", 0 computed." in printed
+    assert plain == first == second
+    printed, other = cached_run(case, "other", "--seed", 8)
+    assert "Features: 2 sets taken from" in printed and other != plain
+    printed, other = cached_run(case, "imagenet", "--preprocess", "imagenet")
+    assert "Features: 0 sets taken from" in printed and other != plain
+    for file in (case.folder / "cache").iterdir():
+        file.write_bytes(file.read_bytes()[:-1])
+    printed, third = cached_run(case, "third")
+    assert "Features: 0 sets taken from" in printed and third == plain
+
+
+def test_two_processes_share_a_cache(case):
+    _, plain = cached_run(case, "plain", cache=None)
+    fixed = ["--train", case.data / "train", "--val", case.data / "val", "--test", case.data / "test", "--weights", case.weights,
+             "--epochs", 2, "--batch", 3, "--seed", 7, "--features-cache", case.folder / "cache"]
+    runs = [subprocess.Popen([str(case.programs / "train"), *map(str, fixed), "--out", str(case.folder / name)],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for name in ("a", "b")]
+    for run in runs:
+        _, said = run.communicate(timeout=280)
+        assert run.returncode == 0 and "damaged" not in said, said
+    for name in ("a", "b"):
+        files = ("model.h5", "model.safetensors", "metrics.json", "predictions.csv")
+        assert [(case.folder / name / file).read_bytes() for file in files] == plain
+    printed, _ = cached_run(case, "c")
+    assert "Features: 4 sets taken from" in printed
+
+
+def test_evaluate_takes_features_from_the_cache(case):
+    printed = []
+    for name in ("first", "second"):
+        done = case.run("evaluate", "--model", case.model, "--data", case.data / "test", "--csv", case.folder / name,
+                        "--features-cache", case.folder / "cache")
+        case.passes(done)
+        printed.append(done.stdout)
+    assert printed[0] == printed[1] and len(list((case.folder / "cache").iterdir())) == 1
+    assert (case.folder / "first").read_bytes() == (case.folder / "second").read_bytes()
+    case.refuses(case.run("evaluate", "--model", case.model, "--data", case.data / "test", "--features-cache", case.model),
+                 case.model.name)
 
 
 def test_help_has_the_ethical_note(case):

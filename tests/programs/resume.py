@@ -133,6 +133,7 @@ def finish(case, run, log):
 def test_killed_at_30_moments_it_ends_as_if_never_interrupted(case):
     # Images that change go through the network in every step; those that do not give features that are computed once.
     runs = {"images": (["--schedule", "cosine"], 2),
+            "views": (["--views", 2, "--features-cache", case.folder / "cache"], 3),
             "features": (["--no-augment", "--early-stopping", 4, "--class-weights", "balanced"], 25)}
     truth, seconds = {}, {}
     for name, (arguments, epochs) in runs.items():

@@ -44,7 +44,21 @@ TEST_CASE("images are decoded, resized and labelled, and kept while memory allow
     std::size_t kept = 0;
     for (std::size_t i = 0; i < 3; ++i) kept += dataset.pixels(i, scratch) != scratch.data() ? 1 : 0;
     CHECK(kept == std::min<std::size_t>(3, memory / one));
+    CHECK(dataset.kept_bytes() == kept * one);
   }
+}
+
+TEST_CASE("files are hashed once, when first asked for", "[dataset]") {
+  const TemporaryFolder folder;
+  folder.write("a/1.png", grey_png(9, 7, 1));
+  const auto second = folder.write("b/2.png", grey_png(5, 8, 2));
+  const ImageDataset dataset(list_image_folder(folder.path()), small);
+  const std::vector<std::string> hashes{sha256_hex(grey_png(9, 7, 1)), sha256_hex(grey_png(5, 8, 2))};
+  CHECK(dataset.hashes() == hashes);
+  const ImageDataset late(list_image_folder(folder.path()), small);
+  std::filesystem::remove(second);
+  CHECK(dataset.hashes() == hashes);
+  CHECK_THROWS_AS(late.hashes(), FileError);
 }
 
 TEST_CASE("bad images throw when they are asked for, by name", "[dataset]") {

@@ -103,6 +103,22 @@ TEST_CASE("a loader delivers what its schedule says, whatever the threads", "[lo
   }
 }
 
+TEST_CASE("later epochs decode nothing that the data set keeps", "[loader]") {
+  for (const std::size_t memory : {std::size_t{1} << 20, std::size_t{11} * 12 * 10 * 3, std::size_t{10} * 12 * 10 * 3}) {
+    const Small small(memory);
+    Loader loader(small.dataset(), shuffled(), augmented, {.batch = 4, .threads = 2, .epochs = 3});
+    const Delivered first = epoch(loader);
+    for (const auto& item : small.dataset().items()) std::filesystem::remove(item.file);  // whoever decodes now fails
+    if (memory < std::size_t{11} * 12 * 10 * 3) {
+      const auto rest = [&] { return epoch(loader).sizes.size() + epoch(loader).sizes.size(); };
+      CHECK_THROWS_AS(rest(), Error);
+      continue;
+    }
+    CHECK_FALSE(first == epoch(loader));
+    CHECK(epoch(loader).sizes.size() == 3);
+  }
+}
+
 TEST_CASE("a loader begins with any batch of an epoch as if it had delivered those before", "[loader]") {
   const Small small;
   const std::vector<int> labels{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};

@@ -41,6 +41,27 @@ TEST_CASE("validation goes through the folder in order, unchanged", "[schedule]"
   for (const auto& sample : plan) CHECK(values(sample.transform) == values({}));
 }
 
+TEST_CASE("views repeat the first epochs' transforms in the order of every epoch's own", "[schedule]") {
+  for (const bool keras : {false, true}) {
+    const Schedule fresh = keras ? Schedule::keras(11, draws_of<ReferenceAugment>, size)
+                                 : Schedule::counter(11, draws_of<ReferenceAugment>, size);
+    const Schedule views = fresh.with_views(2);
+    const auto by_image = [](const std::vector<ScheduledSample>& plan) {
+      std::vector<std::vector<double>> transforms(plan.size());
+      for (const auto& sample : plan) transforms[sample.index] = values(sample.transform);
+      return transforms;
+    };
+    for (std::uint32_t epoch = 0; epoch < 5; ++epoch) {
+      const auto plan = planned(views, epoch, 20, 8);
+      CHECK(order(plan) == order(planned(fresh, epoch, 20, 8)));
+      CHECK(by_image(plan) == by_image(planned(fresh, epoch % 2, 20, 8)));
+      CHECK((by_image(plan) == by_image(planned(fresh, epoch, 20, 8))) == (epoch < 2));
+    }
+  }
+  CHECK_THROWS_AS(Schedule::sequential().with_views(0), ArgumentError);
+  CHECK_THROWS_AS(Schedule::balanced(1, draws_of<ReferenceAugment>, size, std::vector{0, 1}).with_views(2), ArgumentError);
+}
+
 TEST_CASE("the counter's transforms depend on seed, epoch and sample alone", "[schedule]") {
   const auto schedule = Schedule::counter(11, draws_of<ReferenceAugment>, size);
   const auto plan = planned(schedule, 2, 100, 32);

@@ -37,9 +37,14 @@ TEST_CASE("The memory's lines name capacity, backend and use", "[report_summary]
   CHECK(has(text, "Memory for batches of 5 on reference-f32:\n"));
   for (const char* line : {"  parameters                               488 B\n",
                            "  gradients                                 40 B\n",
-                           "  optimiser state                           80 B\n"}) {
+                           "  optimiser state                           80 B\n",
+                           "    at most 1.00 GB of each data set\n"}) {
     CHECK(has(text, line));
   }
+  const std::size_t image = description_of<Net>.input.size();
+  CHECK(has(text, "images prepared by the loader"));
+  CHECK(has(text, detail::bytes_text(3 * 5 * image * sizeof(float)) + '\n'));  // two batches ahead of the one in use
+  CHECK(has(text, detail::bytes_text(image) + '\n'));
 }
 
 TEST_CASE("The fused list names operations, operands and algorithms", "[report_summary]") {

@@ -79,6 +79,31 @@ TEST_CASE("A stop ends the computing of features", "[train_features]") {
   CHECK(std::all_of(nothing.begin(), nothing.end(), [](float x) { return x == 0; }));
 }
 
+TEST_CASE("Predictions from kept features are the same to the bit, and a stop keeps none", "[train_features]") {
+  const Images images;
+  const ImageDataset set = images.set();
+  const ClassifierOf<Frozen, Reference<float>> net(initial_parameters<Frozen>(3), 3);
+  FeatureCache cache(images.folder.path() / "features");
+  const std::atomic<bool> stop{true};
+  CHECK(predict_all(net, set, {.stop = &stop, .cache = &cache}) == std::vector<float>(21));
+  CHECK(cache.computed() == 0);
+  const std::vector<float> plain = predict_all(net, set);
+  for (const double computed : {7, 0}) {
+    Profile profile;
+    CHECK(predict_all(net, set, {.profile = &profile, .cache = &cache}) == plain);
+    CHECK(profile.images == computed);
+  }
+  CHECK(features_of(net, set, {.cache = &cache}) == features_of(net, set));
+  CHECK(cache.computed() == 1);
+  CHECK(cache.found() == 2);
+  Profile profile;  // more than may be held is computed batch by batch
+  CHECK(predict_all(net, set, {.profile = &profile, .cache = &cache, .memory = 0}) == plain);
+  CHECK(profile.images == 7);
+  const ClassifierOf<Open, Reference<float>> open(initial_parameters<Open>(3), 3);
+  static_cast<void>(predict_all(open, set, {.cache = &cache}));  // nothing is before its cut
+  CHECK(cache.computed() == 1);
+}
+
 TEST_CASE("Targets of class folders are one-hot", "[train_features]") {
   const Images images;
   const ImageDataset set = images.set();

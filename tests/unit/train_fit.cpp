@@ -1,3 +1,4 @@
+#include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/backend/onednn/onednn.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/layers/batch_norm.hpp>
@@ -321,6 +322,16 @@ TEMPLATE_TEST_CASE("A run resumed from any of its snapshots ends in the same bit
   CHECK(plain.steps < 24);
   (void)check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 3, .random_numbers = RandomNumbers::keras});
   (void)check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 3, .sampling = Sampling::balanced});
+  for (const RandomNumbers numbers : {RandomNumbers::counter, RandomNumbers::keras}) {
+    const TemporaryFolder folder;
+    FeatureCache cache(folder.path());
+    const FitOptions views{.epochs = 5, .random_numbers = numbers, .views = 2};
+    FitOptions cached = views;
+    cached.cache = &cache;
+    CHECK(check_resumes<Busy, TestType, ReferenceAugment>(views) ==
+          check_resumes<Busy, TestType, ReferenceAugment>(cached));
+    CHECK(cache.computed() == 3);
+  }
   const Outcome once = check_resumes<Busy, TestType, NoAugment>({.epochs = 3, .class_weights = {0.5F, 2}});
   const Outcome anew =
       check_resumes<Busy, TestType, NoAugment>({.epochs = 3, .class_weights = {0.5F, 2}, .feature_memory = 0});
@@ -472,6 +483,107 @@ TEST_CASE("Features that do not fit in memory are computed in each epoch", "[tra
   const Run<NoAugment> once(train, &validation, {.epochs = 3});
   CHECK(anew.parameters() == once.parameters());
   CHECK(anew.figures() == once.figures());
+}
+
+TEST_CASE("A bank of views gives the first epochs of a run without one, and computes no more", "[train_fit]") {
+  const Images train(11);
+  const Images validation(6, 50);
+  for (const RandomNumbers numbers : {RandomNumbers::counter, RandomNumbers::keras}) {
+    const auto run = [&](int epochs, int views, std::size_t memory, double images) {
+      Profile profile;
+      const Run<ReferenceAugment, Cpu> made(
+          train, &validation,
+          {.epochs = epochs, .random_numbers = numbers, .feature_memory = memory, .views = views, .profile = &profile});
+      CHECK(profile.images == images);
+      auto result = made.figures();
+      for (const float parameter : made.parameters()) result.push_back(parameter);
+      return result;
+    };
+    const std::size_t memory = std::size_t{1} << 20;
+    const double of_validation = 8;  // 6 in batches of 4, the last filled
+    CHECK(run(2, 2, memory, 2 * 12 + of_validation) == run(2, 0, memory, 2 * 12 + of_validation));
+    CHECK(run(2, 7, memory, 2 * 12 + of_validation) == run(2, 0, memory, 2 * 12 + of_validation));
+    const auto five = run(5, 2, memory, 2 * 12 + of_validation);
+    CHECK(five != run(5, 0, memory, 5 * 12 + of_validation));
+    CHECK(five == run(5, 2, 0, 5 * (12 + of_validation)));  // with room for none
+    const std::size_t one = 11 * description_of<Net>.features.size() * sizeof(float);
+    CHECK(five == run(5, 2, 2 * one, 3 * 12 + of_validation));  // for one beside the epoch's own
+  }
+}
+
+TEST_CASE("Views are of augmented images before layers that do not train", "[train_fit]") {
+  using Whole = Seq<Input<12, 10, 3, Rescale<1, 255>>, Conv2D<4, 3, Relu>, GAP, Dense<2, Softmax>>;
+  const Images train(8);
+  const auto refused = [](const auto& run) { return contains(message_of<ArgumentError>(run), "FitOptions::views is 0"); };
+  CHECK(refused([&] { const Run<ReferenceAugment> run(train, nullptr, {.views = -1}); }));
+  CHECK(refused([&] { const Run<NoAugment> run(train, nullptr, {.views = 2}); }));
+  CHECK(refused([&] { const Run<ReferenceAugment, Reference<float>, Whole> run(train, nullptr, {.views = 2}); }));
+  CHECK(contains(message_of<ArgumentError>([&] {
+                   const Run<ReferenceAugment> run(train, nullptr, {.sampling = Sampling::balanced, .views = 2});
+                 }),
+                 "Balanced sampling has no fixed views"));
+}
+
+TEMPLATE_TEST_CASE("A second run takes all features from the cache, to the same bits", "[train_fit]", ReferenceAugment,
+                   NoAugment) {
+  const Images train(11);
+  const Images validation(6, 50);
+  const TemporaryFolder folder;
+  std::vector<std::string> said;
+  FeatureCache cache(folder.path(), {.warn = [&](const std::string& what) { said.push_back(what); }});
+  for (const RandomNumbers numbers : {RandomNumbers::counter, RandomNumbers::keras}) {
+    const auto run = [&](FeatureCache* with, FitOptions options, double images) {
+      Profile profile;
+      options.random_numbers = numbers;
+      options.cache = with;
+      options.profile = &profile;
+      const Run<TestType, Cpu> made(train, &validation, options);
+      CHECK(profile.images == images);
+      auto result = made.figures();
+      for (const float parameter : made.parameters()) result.push_back(parameter);
+      return result;
+    };
+    const bool still = std::is_same_v<TestType, NoAugment>;
+    const bool again = still && numbers == RandomNumbers::keras;  // the same features in another order
+    const bool validated = numbers == RandomNumbers::keras;
+    const double epochs = still ? 1 : 3;
+    const auto plain = run(nullptr, {.epochs = 3}, epochs * 12 + 8);
+    CHECK(run(&cache, {.epochs = 3}, (again ? 0 : epochs * 12) + (validated ? 0 : 8)) == plain);
+    CHECK(run(&cache, {.epochs = 3}, 0) == plain);
+    if (still) continue;
+    // A longer run computes the later epochs alone; a bank's views are the first epochs'.
+    CHECK(run(&cache, {.epochs = 5}, 2 * 12) == run(nullptr, {.epochs = 5}, 5 * 12 + 8));
+    CHECK(run(&cache, {.epochs = 5, .views = 2}, 0) == run(nullptr, {.epochs = 5, .views = 2}, 2 * 12 + 8));
+    // A damaged file's epoch is computed again.
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+      std::filesystem::resize_file(entry.path(), entry.file_size() - 1);
+    }
+    CHECK(run(&cache, {.epochs = 3}, 3 * 12 + 8) == plain);
+    CHECK(said.size() == 4);
+    said.clear();
+    CHECK(run(&cache, {.epochs = 3}, 0) == plain);
+  }
+  CHECK(said.empty());
+}
+
+TEST_CASE("A stop keeps no half of a data set's features", "[train_fit]") {
+  struct Stopper {
+    void batch_end(TrainingRun& run) { stop = run.step() == 2; }
+    void validation_begin(TrainingRun&) { stop = true; }
+    std::atomic<bool> stop{false};
+  };
+  const Images train(11);
+  const Images validation(6, 50);
+  const TemporaryFolder folder;
+  FeatureCache cache(folder.path());
+  Stopper stopper;
+  const Run<ReferenceAugment> within(train, &validation, {.cache = &cache, .stop = &stopper.stop}, {stopper});
+  CHECK(within.result.steps == 2);
+  CHECK(cache.computed() == 0);
+  const FitOptions options{.epochs = 1, .cache = &cache};
+  CHECK(Run<ReferenceAugment>(train, &validation, options).parameters() ==
+        Run<ReferenceAugment>(train, &validation, {.epochs = 1}).parameters());
+  CHECK(cache.computed() == 2);
 }
 
 TEST_CASE("A network of one sigmoid learns two classes", "[train_fit]") {

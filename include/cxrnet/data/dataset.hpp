@@ -4,6 +4,7 @@
 #include <cxrnet/data/folder.hpp>
 #include <cxrnet/data/image.hpp>
 #include <cxrnet/data/resize.hpp>
+#include <cxrnet/io/hash.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -86,6 +87,20 @@ class ImageDataset {
   [[nodiscard]] const std::string& name(std::size_t index) const { return folder_.items[index].name; }
   /// In the folder's order.
   [[nodiscard]] const std::vector<Rejected>& rejected() const { return rejected_; }
+
+  /// SHA-256 of each image's file, computed in threads when first asked for: of what the files then hold. FileError.
+  [[nodiscard]] const std::vector<std::string>& hashes() const {
+    const std::lock_guard lock(hashing_);
+    if (hashes_.empty()) {
+      std::vector<std::string> hashes(size());
+      for_each_in_parallel([&](std::size_t i, std::vector<std::uint8_t>&) { hashes[i] = sha256_file(items()[i].file); });
+      hashes_ = std::move(hashes);
+    }
+    return hashes_;
+  }
+
+  /// Bytes of decoded pixels that are kept now.
+  [[nodiscard]] std::size_t kept_bytes() const { return used_; }
 
   /// Decodes every image now, in threads, so that a bad one is known before anything is built on the set. ImageError.
   void decode_all() const {
@@ -221,6 +236,8 @@ class ImageDataset {
   std::vector<Rejected> rejected_;
   mutable std::vector<Slot> kept_;
   mutable std::atomic<std::size_t> used_{0};
+  mutable std::mutex hashing_;
+  mutable std::vector<std::string> hashes_;
 };
 
 }  // namespace cxrnet

@@ -68,6 +68,17 @@ class Schedule {
     return Schedule(Source::keras, seed, Order::shuffled, draws, size);
   }
 
+  /// The same, but that the transforms of epoch e are those of epoch e mod `views`: each image comes in no more than so
+  /// many views, in the order of every epoch's own. ArgumentError where `views` is 0, and of balanced sampling, in which
+  /// an image may come often in one epoch and not at all in another.
+  [[nodiscard]] Schedule with_views(std::uint32_t views) const {
+    if (views == 0) throw ArgumentError("Images have at least 1 view.");
+    if (!classes_.empty()) throw ArgumentError("Balanced sampling has no fixed views of its images: leave one out.");
+    Schedule schedule = *this;
+    schedule.views_ = views;
+    return schedule;
+  }
+
   /// How many turns there are in an epoch over so many images.
   [[nodiscard]] std::size_t epoch_size(std::size_t samples) const {
     return classes_.empty() ? samples : (samples + classes_.size() - 1) / classes_.size() * classes_.size();
@@ -82,6 +93,7 @@ class Schedule {
     plan.resize(samples);
     if (source_ == Source::keras) {
       plan_keras(epoch, batch, plan);
+      if (view(epoch) != epoch) take_transforms(view(epoch), batch, plan);
       return;
     }
     if (classes_.empty()) {
@@ -98,7 +110,7 @@ class Schedule {
     for (auto& sample : plan) {
       // An image's later turns in an epoch are, to the random numbers, images behind the last.
       const std::uint32_t turn = turns.empty() ? 0 : turns[sample.index]++;
-      RandomStream random(seed_, RandomUse::transform, epoch,
+      RandomStream random(seed_, RandomUse::transform, view(epoch),
                           sample.index + turn * static_cast<std::uint32_t>(samples));
       sample.transform = draws_.draw(random, size_);
     }
@@ -109,6 +121,9 @@ class Schedule {
 
   Schedule(Source source, std::uint64_t seed, Order order, Draws draws, ImageSize size)
       : source_(source), seed_(seed), order_(order), draws_(draws), size_(size) {}
+
+  /// The epoch whose transforms an epoch has.
+  [[nodiscard]] std::uint32_t view(std::uint32_t epoch) const { return views_ == 0 ? epoch : epoch % views_; }
 
   template <class T>
   static void shuffle(RandomStream& random, std::span<T> values) {
@@ -183,12 +198,22 @@ class Schedule {
     }
   }
 
+  /// Gives each image the transform that Keras draws for it in another epoch.
+  void take_transforms(std::uint32_t epoch, std::size_t batch, std::vector<ScheduledSample>& plan) const {
+    std::vector<ScheduledSample> other(plan.size());
+    plan_keras(epoch, batch, other);
+    std::vector<TransformParameters> of_image(plan.size());
+    for (const auto& sample : other) of_image[sample.index] = sample.transform;
+    for (auto& sample : plan) sample.transform = of_image[sample.index];
+  }
+
   Source source_;
   std::uint64_t seed_;
   Order order_;
   Draws draws_;
   ImageSize size_;
   std::vector<std::vector<std::uint32_t>> classes_{};  // of balanced sampling: their images
+  std::uint32_t views_ = 0;                            // 0: as many as epochs
 };
 
 }  // namespace cxrnet

@@ -1,5 +1,7 @@
 #pragma once
 #include <cxrnet/core/description.hpp>
+#include <cxrnet/data/dataset.hpp>
+#include <cxrnet/data/loader.hpp>
 #include <cxrnet/report/text.hpp>
 #include <cxrnet/train/classifier.hpp>
 
@@ -83,7 +85,7 @@ inline std::string aligned_table(const std::vector<std::vector<std::string>>& ro
          "\nFloating-point operations: " + with_decimals(network.flops / 1e9, 2) + " GFLOP an image\n";
 }
 
-/// Bytes by use, for the classifier's capacity.
+/// Bytes by use, for the classifier's capacity; of images with the default options.
 [[nodiscard]] inline std::string memory_summary(const Classifier& net) {
   const Classifier::Memory memory = net.memory();
   const auto line = [](std::string_view what, std::size_t bytes) {
@@ -93,7 +95,11 @@ inline std::string aligned_table(const std::vector<std::vector<std::string>>& ro
          line("parameters", net.description().parameter_count * sizeof(float)) +
          line("weights packed by the backend", memory.packed) + line("arena, inference", memory.arena) +
          line("workspace of the backend", memory.workspace) + line("arena, training step", memory.training_arena) +
-         line("gradients", memory.gradients) + line("optimiser state", memory.optimizer);
+         line("gradients", memory.gradients) + line("optimiser state", memory.optimizer) +
+         line("images prepared by the loader", (LoaderOptions{}.ahead + 1) * static_cast<std::size_t>(net.capacity()) *
+                                                   net.description().input.size() * sizeof(float)) +
+         line("images decoded, of each kept", net.description().input.size()) + "    at most " +
+         detail::bytes_text(DatasetOptions{}.memory) + " of each data set\n";
 }
 
 /// The operations that a backend runs after fusion, their operands, and the algorithms that it picked.

@@ -4,11 +4,14 @@
 #include <cxrnet/data/schedule.hpp>
 #include <cxrnet/op/operation.hpp>
 #include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/feature_cache.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace cxrnet {
@@ -17,6 +20,8 @@ struct FeatureOptions {
   unsigned threads = 0;                     ///< that decode; 0: one for each processor
   Profile* profile = nullptr;               ///< gets the time of each operation before the cut
   const std::atomic<bool>* stop = nullptr;  ///< once true, no further batch is begun
+  FeatureCache* cache = nullptr;            ///< gives what it has, and gets what was computed; null: none
+  std::size_t memory = std::size_t{1} << 30;  ///< of features that `predict_all` may hold to keep them in the cache
 };
 
 /// Whether nothing is computed before the cut, so that features are the prepared images themselves.
@@ -49,14 +54,36 @@ bool for_each_features(const Classifier& net, const ImageDataset& images, const 
   return true;
 }
 
+namespace detail {
+
+/// All features, out of the cache where it has them. False where `options.stop` ended it: the rest are zero.
+inline bool find_or_compute(const Classifier& net, const ImageDataset& images, const FeatureOptions& options,
+                            std::vector<float>& all) {
+  const std::size_t width = net.description().features.size();
+  const bool cached = options.cache != nullptr && !features_are_images(net.description());
+  std::string key;
+  if (cached) {
+    key = FeatureKeys(net, *options.cache).of(images, net.prepare());
+    if (auto found = options.cache->find(key, images.size(), width)) {
+      all = std::move(*found);
+      return true;
+    }
+  }
+  all.assign(images.size() * width, 0.0F);
+  const bool whole = for_each_features(net, images, options, [&](std::size_t first, std::span<const float> features) {
+    std::copy(features.begin(), features.end(), all.begin() + static_cast<std::ptrdiff_t>(first * width));
+  });
+  if (cached && whole) options.cache->store(key, images.size(), width, all);
+  return whole;
+}
+
+}  // namespace detail
+
 /// The features of every image of a data set. Once `options.stop` is true it ends, and the rest are zero.
 inline std::vector<float> features_of(const Classifier& net, const ImageDataset& images,
                                       const FeatureOptions& options = {}) {
-  const std::size_t width = net.description().features.size();
-  std::vector<float> all(images.size() * width);
-  for_each_features(net, images, options, [&](std::size_t first, std::span<const float> features) {
-    std::copy(features.begin(), features.end(), all.begin() + static_cast<std::ptrdiff_t>(first * width));
-  });
+  std::vector<float> all;
+  detail::find_or_compute(net, images, options, all);
   return all;
 }
 
@@ -66,6 +93,11 @@ inline std::vector<float> predict_all(const Classifier& net, const ImageDataset&
   const std::size_t outputs = net.description().output.size();
   const std::size_t width = net.description().features.size();
   std::vector<float> probabilities(images.size() * outputs);
+  if (options.cache != nullptr && images.size() <= options.memory / sizeof(float) / width) {
+    std::vector<float> all;
+    if (detail::find_or_compute(net, images, options, all)) net.predict(all, probabilities);
+    return probabilities;
+  }
   for_each_features(net, images, options, [&](std::size_t first, std::span<const float> features) {
     net.predict(features, std::span(probabilities).subspan(first * outputs, features.size() / width * outputs));
   });

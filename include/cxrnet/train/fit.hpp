@@ -1,13 +1,13 @@
 #pragma once
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/data/dataset.hpp>
-#include <cxrnet/data/loader.hpp>
 #include <cxrnet/data/schedule.hpp>
 #include <cxrnet/train/callbacks.hpp>
 #include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/features.hpp>
 #include <cxrnet/train/fit_options.hpp>
 #include <cxrnet/train/history.hpp>
+#include <cxrnet/train/training_features.hpp>
 #include <cxrnet/train/training_state.hpp>
 #include <cxrnet/train/validation.hpp>
 
@@ -36,51 +36,45 @@ class Fitting {
         options_(options),
         callbacks_(callbacks),
         schedule_(schedule()),
+        features_(net, train, schedule_, options),
         run_(net, plan(validation), [&callbacks] { return callbacks.states(); }) {
     check(train);
     if (validation != nullptr) {
       check(*validation);
-      validation_.emplace(net, *validation, options.feature_memory, feature_options());
+      validation_.emplace(net, *validation, options.feature_memory, feature_options(options));
     }
-    const std::size_t width = net.description().features.size();
-    // Images that no transform changes, before layers that do not train: their features are computed once.
-    keeps_features_ = net.static_images() && !features_are_images(net.description()) &&
-                      train.size() <= options.feature_memory / sizeof(float) / width;
     if (options.resume != nullptr) resume(*options.resume);
   }
 
   FitResult run() {
     hook([&](Callback& c) { c.train_begin(run_); });
-    std::vector<float> all;
-    if (keeps_features_ && more()) {
+    if (features_.once() && more()) {
       hook([&](Callback& c) { c.features_begin(run_, train_.size()); });
-      const auto start = Clock::now();
-      all = features_of(net_, train_, feature_options());
-      result_.backbone_seconds += seconds(start, Clock::now());
+      features_.compute_once();
     }
-    if (keeps_features_) {
-      run_epochs([&, plan = std::vector<ScheduledSample>(), features = std::vector<float>()]() mutable {
-        return next_features(all, plan, features);
-      });
-    } else {
-      run_epochs([&, loader = std::optional<Loader>(), features = std::vector<float>()]() mutable {
-        return next_images(loader, features);
-      });
-    }
+    run_epochs();
     hook([&](Callback& c) { c.train_end(run_); });
     auto& epochs = result_.history.epochs;  // has the last, where its validation was cut short
     epochs.insert(epochs.begin(), run_.history().epochs.begin(), run_.history().epochs.end());
     result_.stop_reason = run_.stop_reason();
-    if (validation_) result_.backbone_seconds += validation_->seconds();
+    result_.waiting_seconds = features_.waiting_seconds();
+    result_.backbone_seconds = features_.backbone_seconds() + (validation_ ? validation_->seconds() : 0);
     return std::move(result_);
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  [[nodiscard]] FeatureOptions feature_options() const { return {options_.threads, options_.profile, options_.stop}; }
-
   [[nodiscard]] Schedule schedule() const {
+    if (options_.views == 0) return fresh_schedule();
+    if (options_.views < 0 || net_.static_images() || features_are_images(net_.description())) {
+      throw ArgumentError("A bank of views needs at least 1, images that are augmented, and layers before the first that "
+                          "trains: FitOptions::views is 0 where there is none.");
+    }
+    return fresh_schedule().with_views(static_cast<std::uint32_t>(options_.views));
+  }
+
+  [[nodiscard]] Schedule fresh_schedule() const {
     const ImageSize size = train_.image_size();
     if (options_.sampling == Sampling::natural) {
       return options_.random_numbers == RandomNumbers::keras ? Schedule::keras(options_.seed, net_.draws(), size)
@@ -148,48 +142,6 @@ class Fitting {
     run_.history_ = state.history;
   }
 
-  struct Step {
-    std::span<const float> features;
-    std::span<const std::uint32_t> indices;
-  };
-
-  /// Computed anew; the loader is made at the first step.
-  Step next_images(std::optional<Loader>& loader, std::vector<float>& features) {
-    if (!loader) {
-      loader.emplace(train_, schedule_, net_.prepare_augmented(),
-                     LoaderOptions{.batch = options_.batch,
-                                   .threads = options_.threads,
-                                   .first_epoch = static_cast<std::uint32_t>(run_.completed_),
-                                   .first_batch = run_.step_,
-                                   .epochs = static_cast<std::uint32_t>(options_.epochs - run_.completed_)});
-    }
-    const auto asked = Clock::now();
-    const Batch* batch = loader->next();
-    if (batch == nullptr) batch = loader->next();  // the end of the epoch before
-    const auto got = Clock::now();
-    result_.waiting_seconds += seconds(asked, got);
-    const Step step{features_of_batch(net_, batch->images, features, options_.profile), batch->indices};
-    result_.backbone_seconds += seconds(got, Clock::now());
-    return step;
-  }
-
-  /// Out of all the images' features; `plan` is the epoch's.
-  Step next_features(std::span<const float> all, std::vector<ScheduledSample>& plan, std::vector<float>& features) {
-    if (run_.step_ == 0 || plan.empty()) {
-      schedule_.plan(static_cast<std::uint32_t>(run_.completed_), train_.size(), options_.batch, plan);
-    }
-    const std::size_t width = net_.description().features.size();
-    features.clear();
-    indices_.clear();
-    const std::size_t first = run_.step_ * options_.batch;
-    for (std::size_t i = first; i < std::min(first + options_.batch, plan.size()); ++i) {
-      const auto row = all.subspan(plan[i].index * width, width);
-      features.insert(features.end(), row.begin(), row.end());
-      indices_.push_back(plan[i].index);
-    }
-    return {features, indices_};
-  }
-
   /// Whether there is anything to do; not where it was asked to stop.
   bool more() {
     if (options_.stop != nullptr && *options_.stop) {
@@ -199,19 +151,20 @@ class Fitting {
     return !run_.stopping() && run_.completed_ < options_.epochs;
   }
 
-  template <class Next>
-  void run_epochs(Next next) {
+  void run_epochs() {
     while (more()) {
       epoch_start_ = Clock::now();
       run_.epoch_ = run_.completed_ + 1;
       hook([&](Callback& c) { c.epoch_begin(run_); });
-      while (run_.step_ < run_.steps_per_epoch() && more()) step(next());
+      while (run_.step_ < run_.steps_per_epoch() && more()) {
+        step(features_.next(static_cast<std::uint32_t>(run_.completed_), run_.step_));
+      }
       if (run_.step_ < run_.steps_per_epoch()) return;
       end_epoch();
     }
   }
 
-  void step(const Step& batch) {
+  void step(const TrainingFeatures::Step& batch) {
     const std::size_t outputs = net_.description().output.size();
     targets_.resize(batch.indices.size() * outputs);
     weights_.clear();
@@ -282,13 +235,12 @@ class Fitting {
   const FitOptions& options_;
   Callbacks& callbacks_;
   Schedule schedule_;
+  TrainingFeatures features_;
   TrainingRun run_;
   std::optional<Validation> validation_;
-  bool keeps_features_ = false;
   FitResult result_;
   Clock::time_point epoch_start_;
-  std::vector<std::uint32_t> indices_;  // of a batch, as the two below
-  std::vector<float> targets_;
+  std::vector<float> targets_;  // of a batch, as their weights
   std::vector<float> weights_;
 };
 
