@@ -47,7 +47,7 @@ def main():
     parser.add_argument("--data", required=True, help="folder with train/ and test/")
     parser.add_argument("--calibration-images", type=int, required=True, help="how many of train/")
     parser.add_argument("--model", required=True, help="written: those weights and a head")
-    parser.add_argument("--images", required=True, help=f"written: {FORWARD} images of test/, prepared; train/'s mean features")
+    parser.add_argument("--images", required=True, help=f"written: {FORWARD} images of test/; mean features of train/")
     parser.add_argument("--calibration", required=True, help="written: images of train/, prepared")
     args = parser.parse_args()
     tensors = dict(peers.read_safetensors(args.weights))

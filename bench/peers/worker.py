@@ -51,7 +51,8 @@ def main():
         elif what == "forward" and int(rest[0]) <= len(images):
             answer(images_per_second=speed(run, images[: int(rest[0])], float(rest[1]), seen))
         else:
-            sys.exit(f"'{request.strip()}' is no request: outputs, or forward BATCH SECONDS of up to {len(images)} images.")
+            known = f"outputs, or forward BATCH SECONDS of up to {len(images)} images"
+            sys.exit(f"'{request.strip()}' is no request: {known}.")
 
 
 if __name__ == "__main__":
