@@ -1,5 +1,5 @@
 // A backbone knows its options.
-// EXPECT: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of Rescale<n, d>, ImageNetCaffe and ImageNetTorch
+// EXPECT: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of Rescale<n, d>, ImageNetCaffe and ImageNetTorch, and one of Float32, Int8 and Bf16
 #include <cxrnet/predict.hpp>
 
 using namespace cxrnet;

@@ -1,10 +1,15 @@
 #pragma once
 #include <cxrnet/core/memory_plan.hpp>
 #include <cxrnet/core/parameter.hpp>
+#include <cxrnet/core/preprocess.hpp>
+#include <cxrnet/core/error.hpp>
 #include <cxrnet/op/operation.hpp>
+#include <cxrnet/op/quantize.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,9 +21,11 @@ namespace cxrnet {
 //   using scalar = float;                      what logical parameters, gradients and results are made of
 //   using rules = Rules<...>;                  the fusions it has one operation for (op/rules.hpp)
 //   static constexpr std::string_view name;
-//   static constexpr std::size_t value_bytes(Dims);             upper bound for one image, whatever the layout
+//   static constexpr std::size_t value_bytes(Dims, op::Precision);  upper bound for one image, whatever the layout
 //   static constexpr int micro_batch(int capacity);             images that it runs at once
 //   static constexpr bool trains(const op::Operation&);         whether it has that operation's backward
+//   static constexpr bool runs(const op::Operation&);           whether it has that fused operation in its Precision,
+//                                                               where that is not float32
 //   class Program;
 //
 // and its Program runs a list of operations:
@@ -30,7 +37,8 @@ namespace cxrnet {
 //   std::vector<Algorithm> algorithms() const; what it picked for each operation, backward behind forward
 //   class Context;                             what one thread needs: Context(const Program&, std::byte* arena,
 //                                              std::byte* workspace), both aligned to arena_alignment
-//   void forward(Context&, const float* input, int n, float* output) const;
+//   void forward(Context&, const void* input, int n, float* output) const;
+//                                              reads floats, or bytes where ProgramSpec::input_precision is int8
 //   void backward(Context&, int n, const scalar* seed, scalar* gradients) const;
 //                                              writes what ParameterInfo::gradient says: of a parameter that trains its
 //                                              gradient, of one that averages the batch's statistic
@@ -49,7 +57,37 @@ struct ProgramSpec {
   Dims input_dims;
   Dims output_dims;
   Mode mode = Mode::inference;
+  op::Precision input_precision = op::Precision::float32;
+  std::span<const ChannelMap> image{};  ///< how the bytes of the input are prepared, where it is of bytes
 };
+
+/// Whether a value of a program is of bytes: what an operation in int8 gives.
+inline bool holds_bytes(const ProgramSpec& spec, int value) {
+  return std::ranges::any_of(spec.operations, [&](const op::Operation& o) {
+    return o.output == value && o.precision == op::Precision::int8;
+  });
+}
+
+/// A convolution in int8 out of a program's parameters. BackendError where its scales, or those of what it reads, are not
+/// above 0.
+template <class T>
+op::QuantizedConvolution quantized(const ProgramSpec& spec, const op::Operation& o, const T* parameters) {
+  const auto values = [&](int number) {
+    if (number < 0) return std::vector<float>();
+    const ParameterInfo& info = spec.parameters[static_cast<std::size_t>(number)];
+    return std::vector<float>(parameters + info.offset, parameters + info.offset + info.parameter.size());
+  };
+  const auto scale = values(o.scale), scale_in = values(o.scale_in);
+  for (const auto* scales : {&scale, &scale_in}) {
+    if (std::ranges::all_of(*scales, [](float s) { return s > 0 && s < 3e38F; })) continue;
+    throw BackendError("A network in Int8 has scales for its activations, and layer " + std::to_string(o.layer) +
+                       " lacks some: calibrate its parameters with images first, or load a model that was.");
+  }
+  return op::quantize(o, values(o.kernel), values(o.bias), scale_in, scale, spec.image);
+}
+
+/// A look at what a program computes: called for each operation's value, n images as plain NHWC floats, in order.
+using Observer = std::function<void(const op::Operation&, int n, std::span<const float> value)>;
 
 /// What a backend picked for an operation. Recorded with checkpoints and cache keys: a choice changes last bits.
 struct Algorithm {

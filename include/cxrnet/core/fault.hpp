@@ -62,6 +62,23 @@ struct name_error {
                 "cxrnet: this layer's name is taken by a layer before it, or too long (see name_error<...>)");
 };
 
+/// A layer computes in Int8 or Bf16 though it trains; or in Int8 behind one that does not.
+template <class Index, class L>
+struct precision_error {
+  static_assert(detail::never<Index, L>,
+                "cxrnet: what trains computes in Float32, and Int8 starts with the network's first layer: freeze this layer, "
+                "or take Int8 or Bf16 from it (see precision_error<...>)");
+};
+
+/// A backend has no such operation in the precision that the layer's type asks for.
+template <class Index, class L, class Backend>
+struct not_in_precision {
+  static_assert(detail::never<Index, L, Backend>,
+                "cxrnet: this backend cannot run this layer in the precision asked for: leave it in Float32, or use Cpu, whose "
+                "Int8 has convolutions with ReLU, stride 1 and multiples of 16 channels, and 2 x 2 pools behind them (see "
+                "not_in_precision<...>)");
+};
+
 /// A layer trains that the backend cannot train yet.
 template <class Index, class L, class Backend>
 struct not_trainable {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/core/parameter.hpp>
+#include <cxrnet/core/precision.hpp>
 #include <cxrnet/core/shape.hpp>
 #include <cxrnet/core/text.hpp>
 #include <cxrnet/op/builder.hpp>
@@ -71,21 +72,24 @@ enum class Trains : bool { no, yes };
 enum class Keeps { values, nothing, nothing_and_ends_segment };
 
 /// A layer in the flat list: whether its parameters train, its name ("" for Keras's automatic one), the group of
-/// parameters it belongs to, and what it keeps for backward.
+/// parameters it belongs to, what it keeps for backward, and what it computes with.
 template <class L, Trains trains_ = Trains::yes, FixedString name_ = "", FixedString group_ = "",
-          Keeps keeps_ = Keeps::values>
+          Keeps keeps_ = Keeps::values, op::Precision precision_ = op::Precision::float32>
 struct Node {
   using layer = L;
   static constexpr Trains trains = trains_;
   static constexpr std::string_view name = name_.view();
   static constexpr std::string_view group = group_.view();
   static constexpr Keeps keeps = keeps_;
+  static constexpr op::Precision precision = precision_;
 
-  using frozen = Node<L, Trains::no, name_, group_, keeps_>;
+  using frozen = Node<L, Trains::no, name_, group_, keeps_, precision_>;
   template <FixedString other>
-  using in_group = Node<L, trains_, name_, other, keeps_>;
+  using in_group = Node<L, trains_, name_, other, keeps_, precision_>;
   template <Keeps other>
-  using keeping = Node<L, trains_, name_, group_, other>;
+  using keeping = Node<L, trains_, name_, group_, other, precision_>;
+  template <op::Precision other>
+  using in_precision = Node<L, trains_, name_, group_, keeps_, other>;
 };
 
 template <class... Nodes>
@@ -123,6 +127,9 @@ NodeList<typename Nodes::frozen...> freeze(NodeList<Nodes...>);
 template <FixedString group, class... Nodes>
 NodeList<typename Nodes::template in_group<group>...> regroup(NodeList<Nodes...>);
 
+template <op::Precision precision, class... Nodes>
+NodeList<typename Nodes::template in_precision<precision>...> convert(NodeList<Nodes...>);
+
 template <class... Done, class Last>
 NodeList<Done..., typename Last::template keeping<Keeps::nothing_and_ends_segment>> segment(NodeList<Done...>,
                                                                                              NodeList<Last>);
@@ -151,6 +158,12 @@ struct Freeze {
 template <class... Layers>
 struct Recompute {
   using nodes = decltype(detail::segment(NodeList<>{}, detail::flatten<Layers...>{}));
+};
+
+/// Layers that compute in Int8 or Bf16: see core/precision.hpp.
+template <class Option, class... Layers>
+struct WithPrecision {
+  using nodes = decltype(detail::convert<Option::precision>(detail::flatten<Layers...>{}));
 };
 
 /// Layers whose parameters form a group with a learning rate of its own: "backbone" is VGG16Backbone's; layers outside

@@ -76,21 +76,19 @@ constexpr std::size_t place(std::span<Lifetime> items) {
 /// The plan of `operations`, whose input is value `input` with dims `input_dims`. While training, what backward reads
 /// stays until then, or is there twice where a segment computes it again, and gradients live from the first operation
 /// that writes them to the one that reads them last.
-/// `bytes_of(dims)` is the backend's upper bound for one image.
+/// `bytes_of(dims, precision)` is the backend's upper bound for one image.
 template <std::size_t Values, std::size_t Operations, class BytesOf>
 consteval MemoryPlan<Values> plan_memory(const std::array<op::Operation, Operations>& operations, int input,
-                                         Dims input_dims, BytesOf bytes_of) {
+                                         Dims input_dims, BytesOf bytes_of,
+                                         op::Precision input_precision = op::Precision::float32) {
   constexpr int count = static_cast<int>(Operations);
   constexpr int end = 2 * count + 1;
   const auto backward_time = [](int i) { return 2 * count - i; };
   MemoryPlan<Values> plan;
   std::array<detail::Lifetime, 2 * (Operations + 1)> items{};
   std::size_t size = 0;
-  const auto rounded = [&](Dims dims) {
-    return (bytes_of(dims) + arena_alignment - 1) / arena_alignment * arena_alignment;
-  };
-  const auto add = [&](Slot& slot, Dims dims, detail::Span once, detail::Span again = {}) {
-    slot.bytes = rounded(dims);
+  const auto add = [&](Slot& slot, Dims dims, op::Precision precision, detail::Span once, detail::Span again = {}) {
+    slot.bytes = (bytes_of(dims, precision) + arena_alignment - 1) / arena_alignment * arena_alignment;
     plan.unshared += slot.bytes;
     items[size++] = {&slot, once, again};
   };
@@ -125,16 +123,16 @@ consteval MemoryPlan<Values> plan_memory(const std::array<op::Operation, Operati
     return last;
   };
   const auto last_use = [&](int value, int made) { return std::max(last_forward(value, made), last_backward(value, made)); };
-  add(plan.values[static_cast<std::size_t>(input)], input_dims, {-1, last_use(input, count == 0 ? end : -1)});
+  add(plan.values[static_cast<std::size_t>(input)], input_dims, input_precision, {-1, last_use(input, count == 0 ? end : -1)});
   for (int i = 0; i < count; ++i) {
     const op::Operation& operation = operations[static_cast<std::size_t>(i)];
     Slot& value = plan.values[static_cast<std::size_t>(operation.output)];
     const int own = operation.backward() ? backward_time(i) : i;
     if (!keeps(i) && recompute_time(i) >= 0) {
-      add(value, operation.out, {i, last_forward(operation.output, i)},
+      add(value, operation.out, operation.precision, {i, last_forward(operation.output, i)},
           {recompute_time(i), std::max(recompute_time(i), last_backward(operation.output, own))});
     } else {
-      add(value, operation.out, {i, i + 1 == count ? end : last_use(operation.output, own)});
+      add(value, operation.out, operation.precision, {i, i + 1 == count ? end : last_use(operation.output, own)});
     }
     if (operation.backward()) {
       int first = backward_time(i);
@@ -142,7 +140,8 @@ consteval MemoryPlan<Values> plan_memory(const std::array<op::Operation, Operati
         if (reads(k, operation.output)) first = std::min(first, backward_time(k));
       }
       if (i + 1 == count) first = count;
-      add(plan.gradients[static_cast<std::size_t>(operation.output)], operation.out, {first, backward_time(i)});
+      add(plan.gradients[static_cast<std::size_t>(operation.output)], operation.out, operation.precision,
+          {first, backward_time(i)});
     }
   }
   plan.bytes = detail::place(std::span(items.data(), size));

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,15 @@ namespace cxrnet {
 /// How a host tensor type is read and answered: <cxrnet/xtensor.hpp> gives it for xtensor.
 template <class Tensor>
 struct HostTensor;
+
+/// Public images (0 to 255) as the bytes that a network in Int8 reads; what is no whole number goes to the nearest.
+template <class Pixel>
+void to_bytes(std::span<const Pixel> image, std::span<std::uint8_t> bytes) {
+  for (std::size_t i = 0; i < image.size(); ++i) {
+    if constexpr (std::is_same_v<Pixel, std::uint8_t>) bytes[i] = image[i];
+    else bytes[i] = static_cast<std::uint8_t>(std::clamp(static_cast<float>(image[i]), 0.0F, 255.0F) + 0.5F);
+  }
+}
 
 /// public image (0 to 255, NHWC) to what the network's first operation reads.
 template <class Preprocess, class Pixel>
@@ -35,6 +45,29 @@ void preprocess(std::span<const Pixel> image, int channels, std::span<float> pre
   }
 }
 
+namespace detail {
+
+/// The first layer whose operations the backend lacks in their precision, -1: none.
+template <class Net, class Backend, Mode mode>
+constexpr int unrunnable_layer() {
+  for (const auto& operation : Rewrite<Net, Backend, mode>::operations) {
+    if (operation.precision != op::Precision::float32 && !Backend::runs(operation)) return operation.layer;
+    // Only what computes in bytes reads an image's.
+    const bool reads_image = operation.inputs[0] == 0 && Traits<Net>::input_precision == op::Precision::int8;
+    if (reads_image && operation.precision != op::Precision::int8) return operation.layer;
+  }
+  return -1;
+}
+
+/// Base of Model: empty where the backend runs everything, the one error otherwise.
+template <class Net, class Backend, int layer>
+struct in_precision
+    : not_in_precision<LayerIndex<layer>, Layer<typename layer_at<layer, typename expand<Net>::type>::type>, Backend> {};
+template <class Net, class Backend>
+struct in_precision<Net, Backend, -1> {};
+
+}  // namespace detail
+
 /// The operations and memory of a network on a backend, all constants.
 template <class Net, class Backend, Mode mode>
 struct Lowered {
@@ -42,13 +75,14 @@ struct Lowered {
   using Operations = Rewrite<Net, Backend, mode>;
   static constexpr auto values = static_cast<std::size_t>(T::operation_count) + 1;
   static constexpr auto backbone_plan =
-      plan_memory<values>(Operations::backbone, 0, T::input, [](Dims dims) { return Backend::value_bytes(dims); });
-  static constexpr auto head_plan = plan_memory<values>(Operations::head, T::feature_value, T::features,
-                                                        [](Dims dims) { return Backend::value_bytes(dims); });
+      plan_memory<values>(Operations::backbone, 0, T::input, &Backend::value_bytes, T::input_precision);
+  static constexpr auto head_plan =
+      plan_memory<values>(Operations::head, T::feature_value, T::features, &Backend::value_bytes);
 
   static constexpr ProgramSpec backbone{Operations::backbone, T::parameters, backbone_plan.values,
                                         backbone_plan.gradients, backbone_plan.bytes, 0, T::feature_value,
-                                        T::input, T::features, Mode::inference};
+                                        T::input, T::features, Mode::inference, T::input_precision,
+                                        channel_maps_of<typename T::Preprocess, T::input.channels>};
   static constexpr ProgramSpec head{Operations::head, T::parameters, head_plan.values, head_plan.gradients,
                                     head_plan.bytes, T::feature_value, Operations::output, T::features, T::output, mode};
 
@@ -62,11 +96,12 @@ struct Lowered {
 /// A network that predicts: its parameters, and the backend's programs made of them. Const functions are safe to call
 /// from several threads at once: the weights are shared, each call takes a context of its own.
 template <class Net, class Backend>
-class Model {
+class Model : private detail::in_precision<Net, Backend, detail::unrunnable_layer<Net, Backend, Mode::inference>()> {
  public:
   using T = Traits<Net>;
   using scalar = typename Backend::scalar;
   using Preprocess = typename T::Preprocess;
+  using Prepared = typename T::Prepared;
   using Lowering = Lowered<Net, Backend, Mode::inference>;
 
   /// A network with random parameters. Runs batches of up to `capacity` images at once; larger ones in parts.
@@ -109,8 +144,8 @@ class Model {
     run_backbone(*lease, images, features);
   }
 
-  /// The same for images that are preprocessed already, as loaders give them.
-  void features_of_prepared(std::span<const float> prepared, std::span<float> features,
+  /// The same for images that are preprocessed already, as loaders give them: floats, or bytes for a network in Int8.
+  void features_of_prepared(std::span<const Prepared> prepared, std::span<float> features,
                             Profile* profile = nullptr) const {
     const std::size_t n = count(prepared.size(), T::input, "prepared images");
     require(features.size() == n * T::features.size(), "features writes n x features values");
@@ -121,6 +156,15 @@ class Model {
       backbone_.forward(lease->backbone, prepared.data() + first * T::input.size(), part,
                         features.data() + first * T::features.size());
     });
+  }
+
+  /// Shows what each operation before the cut gives for n public images, in parts.
+  template <class Pixel>
+  void observe(std::span<const Pixel> images, const Observer& observer) const {
+    std::vector<float> features(count(images.size(), T::input, "images") * T::features.size());
+    auto lease = this->lease();
+    lease->backbone.observer = &observer;
+    run_backbone(*lease, images, std::span(features));
   }
 
   /// Class probabilities from features.
@@ -210,7 +254,7 @@ class Model {
                workspace.data()) {}
     AlignedBytes arena;
     AlignedBytes workspace;
-    std::vector<float> prepared;
+    std::vector<Prepared> prepared;
     std::vector<float> features;
     typename Program::Context backbone;
     typename Program::Context head;
@@ -221,6 +265,7 @@ class Model {
     const Model* model;
     void operator()(Execution* execution) const {
       execution->backbone.profile = nullptr;
+      execution->backbone.observer = nullptr;
       const std::lock_guard lock(model->mutex_);
       model->idle_.emplace_back(execution);
     }
@@ -254,7 +299,9 @@ class Model {
     for_each_part(images.size() / T::input.size(), backbone_.batch(), [&](std::size_t first, int part) {
       const std::size_t size = static_cast<std::size_t>(part) * T::input.size();
       const auto prepared = std::span(execution.prepared).first(size);
-      preprocess<Preprocess>(images.subspan(first * T::input.size(), size), T::input.channels, prepared);
+      const auto here = images.subspan(first * T::input.size(), size);
+      if constexpr (T::input_precision == op::Precision::int8) to_bytes(here, prepared);
+      else preprocess<Preprocess>(here, T::input.channels, prepared);
       backbone_.forward(execution.backbone, prepared.data(), part, features.data() + first * T::features.size());
     });
   }

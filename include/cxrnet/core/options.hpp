@@ -45,6 +45,7 @@ struct PaddingOption {};
 struct StrideOption {};
 struct TrainingOption {};
 struct PreprocessingOption {};
+struct PrecisionOption {};
 
 /// No padding: Keras's "valid".
 struct Valid {

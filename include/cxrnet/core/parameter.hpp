@@ -53,6 +53,9 @@ constexpr Parameter convolution_kernel(int height, int width, int in, int out) {
 }
 /// A dense layer's kernel: in x out.
 constexpr Parameter dense_kernel(int in, int out) { return {"kernel", 2, {in, out, 1, 1}, Init::glorot_uniform}; }
+/// The scale of each output channel of a layer in int8: a byte b stands for b times it. 0 until calibrated.
+constexpr Parameter activation_scale(int channels) { return {"scale", 1, {channels, 1, 1, 1}, Init::zeros}; }
+constexpr bool is_activation_scale(const Parameter& parameter) { return parameter.role == "scale"; }
 /// One value for each output.
 constexpr Parameter bias_vector(int size) { return {"bias", 1, {size, 1, 1, 1}, Init::zeros}; }
 

@@ -91,7 +91,7 @@ consteval auto rewrite() {
     op::Operation& first = list.at(i);
     const bool kept = Wanted::template has<Net>(first.output) || first.output == T::feature_value;
     const int reader = kept ? -1 : list.only_reader(i);
-    if (reader >= 0 && list.at(reader).segment == first.segment &&
+    if (reader >= 0 && list.at(reader).segment == first.segment && list.at(reader).precision == first.precision &&
         fuse_by(typename Backend::rules{}, first, list.at(reader), mode_of(list.at(reader)))) {
       first.output = list.at(reader).output;
       first.out = list.at(reader).out;

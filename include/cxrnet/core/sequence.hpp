@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <type_traits>
 
@@ -20,6 +21,7 @@ struct LayerInfo {
   int first_parameter = 0;
   int parameter_count = 0;
   std::size_t parameters = 0;  ///< elements
+  op::Precision precision = op::Precision::float32;
   bool trains = false;         ///< has parameters that train
   bool random = false;
   bool stateful = false;       ///< keeps moving averages, which training changes
@@ -31,6 +33,9 @@ struct LayerInfo {
 
 namespace detail {
 
+/// What is wrong with a layer.
+enum class Flaw { shape, name, precision };
+
 /// Everything the compiler finds out of a flat list of layers, in one pass.
 template <std::size_t Layers, std::size_t Parameters>
 struct Analysis {
@@ -39,7 +44,7 @@ struct Analysis {
   std::array<op::Operation, Layers * op::Builder::per_layer> operations{};
   int operation_count = 0;
   int fault = -1;  ///< the first layer with a fault, -1: none
-  bool bad_name = false;  ///< the fault is the layer's name, not its shape
+  Flaw flaw = Flaw::shape;  ///< of the layer with the fault
   Dims got{};      ///< what that layer got
   Dims expected{};  ///< the exact shape that it needs, no shape where its `expects` says it all
 };
@@ -50,10 +55,26 @@ constexpr Dims implied_input() {
   else return {};
 }
 
+/// Whether a node's output has a scale for each channel: it computes sums in int8.
+template <class Node>
+constexpr bool has_scale() {
+  // Dims do not change how many parameters a layer has.
+  return Node::precision == op::Precision::int8 && layer_parameters<typename Node::layer>(image_dims(1, 1, 1)).size() > 0;
+}
+
 template <class... Nodes>
 constexpr std::size_t count_parameters(NodeList<Nodes...>) {
-  // Dims do not change how many parameters a layer has.
-  return (std::size_t{0} + ... + layer_parameters<typename Nodes::layer>(image_dims(1, 1, 1)).size());
+  return (std::size_t{0} + ... +
+          (layer_parameters<typename Nodes::layer>(image_dims(1, 1, 1)).size() + (has_scale<Nodes>() ? 1 : 0)));
+}
+
+/// Whether a node may compute in its precision, behind a node that computes in `before`: frozen, and in int8 nothing
+/// else comes first.
+template <class Node>
+constexpr bool precision_fits(int index, op::Precision before) {
+  if (Node::precision == op::Precision::float32) return true;
+  const bool trains = Node::trains == Trains::yes && layer_parameters<typename Node::layer>(image_dims(1, 1, 1)).size() > 0;
+  return !trains && (Node::precision != op::Precision::int8 || index == 0 || before == Node::precision);
 }
 
 template <class... Nodes>
@@ -91,14 +112,17 @@ class Analyser {
       return;
     }
     const Name name = Node::name.empty() ? automatic_name(L::kind, index) : Name(Node::name);
-    if (Node::name.size() > max_name || taken(name, index)) {
+    const bool named = Node::name.size() <= max_name && !taken(name, index);
+    if (!named || !precision_fits<Node>(index, index == 0 ? Node::precision : precision_of(index - 1))) {
       result_.fault = index;
-      result_.bad_name = true;
+      result_.flaw = named ? Flaw::precision : Flaw::name;
       return;
     }
     if (index == 0) builder_ = op::Builder(result_.operations.data(), static_cast<int>(result_.operations.size()), in);
     add_layer<Node, L>(index, in, name);
   }
+
+  constexpr op::Precision precision_of(int index) const { return result_.layers[static_cast<std::size_t>(index)].precision; }
 
   constexpr bool taken(const Name& name, int index) const {
     for (int i = 0; i < index; ++i) {
@@ -122,30 +146,39 @@ class Analyser {
     info.random = layer_is_random<L>();
     info.group = Node::group.empty() ? std::string_view("head") : Node::group;
     info.first_parameter = parameter_;
+    info.precision = Node::precision;
     info.depth = builder_.depth();
     info.first_operation = builder_.size();
-    for (const Parameter& parameter : layer_parameters<L>(in)) {
-      ParameterInfo& entry = result_.parameters[static_cast<std::size_t>(parameter_++)];
-      entry.parameter = parameter;
-      entry.name = Name(info.name.view()).append(".").append(parameter.role);
-      entry.layer = index;
-      entry.offset = offset_;
-      entry.trains = Node::trains == Trains::yes && parameter.update == Update::gradient;
-      entry.averages = Node::trains == Trains::yes && parameter.update == Update::moving_average;
-      entry.gradient = gradient_;
-      offset_ += parameter.size();
-      if (entry.changes()) gradient_ += parameter.size();
-      info.parameters += parameter.size();
-      info.trains = info.trains || entry.trains;
-      info.stateful = info.stateful || entry.averages;
+    for (const Parameter& parameter : layer_parameters<L>(in)) add_parameter<Node>(index, info, parameter);
+    int scale = -1;
+    if constexpr (has_scale<Node>()) {
+      scale = parameter_;
+      add_parameter<Node>(index, info, activation_scale(L::output(in).channels));
     }
     info.parameter_count = parameter_ - info.first_parameter;
-    builder_.start_layer(index, info.first_parameter, Node::keeps == Keeps::values ? -1 : segment_);
+    builder_.start_layer(index, info.first_parameter, Node::keeps == Keeps::values ? -1 : segment_, Node::precision, scale);
     if (Node::keeps == Keeps::nothing_and_ends_segment) ++segment_;
     L::lower(builder_);
     result_.operation_count = builder_.size();
     info.out = builder_.dims();
     info.value = builder_.value();
+  }
+
+  template <class Node>
+  constexpr void add_parameter(int index, LayerInfo& info, const Parameter& parameter) {
+    ParameterInfo& entry = result_.parameters[static_cast<std::size_t>(parameter_++)];
+    entry.parameter = parameter;
+    entry.name = Name(info.name.view()).append(".").append(parameter.role);
+    entry.layer = index;
+    entry.offset = offset_;
+    entry.trains = Node::trains == Trains::yes && parameter.update == Update::gradient;
+    entry.averages = Node::trains == Trains::yes && parameter.update == Update::moving_average;
+    entry.gradient = gradient_;
+    offset_ += parameter.size();
+    if (entry.changes()) gradient_ += parameter.size();
+    info.parameters += parameter.size();
+    info.trains = info.trains || entry.trains;
+    info.stateful = info.stateful || entry.averages;
   }
 
   constexpr Name automatic_name(std::string_view kind, int index) const {
@@ -181,20 +214,23 @@ struct analysed<NodeList<Nodes...>> {
 };
 
 /// Base of Traits: empty for a sound network, the one error otherwise.
-template <class Nodes, int fault = analysed<Nodes>::value.fault, bool bad_name = analysed<Nodes>::value.bad_name>
+template <class Nodes, int fault = analysed<Nodes>::value.fault, Flaw flaw = analysed<Nodes>::value.flaw>
 struct checked : not_a_layer<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>> {};
 template <class Nodes, int fault>
-struct checked<Nodes, fault, true> : name_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>> {};
+struct checked<Nodes, fault, Flaw::name> : name_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>> {};
+template <class Nodes, int fault>
+struct checked<Nodes, fault, Flaw::precision>
+    : precision_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>> {};
 template <class Nodes, int fault>
   requires(fault >= 0 && LayerContract<typename layer_at<fault, Nodes>::type>)
-struct checked<Nodes, fault, false>
+struct checked<Nodes, fault, Flaw::shape>
     : shape_error<LayerIndex<fault>, Layer<typename layer_at<fault, Nodes>::type>,
                   Got<shape_type<analysed<Nodes>::value.got>>,
                   Expects<std::conditional_t<analysed<Nodes>::value.expected.rank == 0,
                                              typename layer_at<fault, Nodes>::type::expects,
                                              shape_type<analysed<Nodes>::value.expected>>>> {};
 template <class Nodes>
-struct checked<Nodes, -1, false> {};
+struct checked<Nodes, -1, Flaw::shape> {};
 
 template <class List>
 struct preprocess_of;
@@ -236,6 +272,9 @@ struct Traits : private detail::checked<typename detail::expand<Net>::type> {
   static constexpr int layer_count = static_cast<int>(layers.size());
   static constexpr Dims input = layers.front().out;
   static constexpr Dims output = layers.back().out;
+  /// What the network reads, once prepared: bytes where it begins in Int8, and Preprocess is part of its first layer.
+  static constexpr op::Precision input_precision = layers.front().precision;
+  using Prepared = std::conditional_t<input_precision == op::Precision::int8, std::uint8_t, float>;
 
   /// Elements of all parameters, and of those that train.
   static constexpr std::size_t parameter_count = [] {

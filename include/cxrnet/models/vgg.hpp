@@ -24,7 +24,7 @@ struct Configuration {};
 template <bool allowed>
 struct options_are {
   static_assert(allowed, "cxrnet: VGG backbones take one of Frozen, FreezeThrough<n> and Trainable, and one of "
-                         "Rescale<n, d>, ImageNetCaffe and ImageNetTorch");
+                         "Rescale<n, d>, ImageNetCaffe and ImageNetTorch, and one of Float32, Int8 and Bf16");
 };
 
 template <int Number, int Filters, class Indices>
@@ -42,19 +42,20 @@ constexpr int filters(int block) { return std::min(32 << block, 512); }
 template <int Number, int Convolutions>
 using Block = typename block<Number, filters(Number), std::make_integer_sequence<int, Convolutions>>::type;
 
-template <class Training, class Preprocessing, class Configuration, class Indices>
+template <class Training, class Preprocessing, class Precision, class Configuration, class Indices>
 struct layers;
-template <class Training, class Preprocessing, int... Convolutions, int... I>
-struct layers<Training, Preprocessing, Configuration<Convolutions...>, std::integer_sequence<int, I...>> {
-  using type = Group<"backbone", Input<224, 224, 3, Preprocessing>,
-                     typename Training::template apply<I + 1, Block<I + 1, Convolutions>>...>;
+template <class Training, class Preprocessing, class Precision, int... Convolutions, int... I>
+struct layers<Training, Preprocessing, Precision, Configuration<Convolutions...>, std::integer_sequence<int, I...>> {
+  using type = Group<"backbone", WithPrecision<Precision, Input<224, 224, 3, Preprocessing>,
+                                               typename Training::template apply<I + 1, Block<I + 1, Convolutions>>...>>;
 };
 
 /// A configuration without its top.
 template <class Configuration, class... Options>
-struct Backbone : private options_are<Allowed<TrainingOption, PreprocessingOption>::by<Options...>> {
+struct Backbone : private options_are<Allowed<TrainingOption, PreprocessingOption, PrecisionOption>::by<Options...>> {
   using expansion = typename layers<option_of<TrainingOption, Trainable, Options...>,
-                                    option_of<PreprocessingOption, Rescale<1, 255>, Options...>, Configuration,
+                                    option_of<PreprocessingOption, Rescale<1, 255>, Options...>,
+                                    option_of<PrecisionOption, Float32, Options...>, Configuration,
                                     std::make_integer_sequence<int, 5>>::type;
 };
 

@@ -28,6 +28,11 @@ class Builder {
     operation.output = size_ + 1;
     operation.layer = layer_;
     operation.segment = segment_;
+    operation.precision = precision_;
+    operation.scale_in = scale_;
+    if (precision_ == Precision::int8 && operation.kind == Kind::convolution) scale_ = layer_scale_;
+    if (precision_ != Precision::int8) scale_ = -1;
+    operation.scale = scale_;
     if (size_ >= capacity_) throw "a layer lowers to more operations than Builder::per_layer";
     operations_[size_++] = operation;
     value_ = operation.output;
@@ -62,11 +67,14 @@ class Builder {
   /// Open forks.
   [[nodiscard]] constexpr int depth() const { return depth_; }
 
-  /// Called by the network before each layer.
-  constexpr void start_layer(int layer, int first_parameter, int segment = -1) {
+  /// Called by the network before each layer. `scale` is the number of its output's scales, -1 where it has none.
+  constexpr void start_layer(int layer, int first_parameter, int segment = -1,
+                             Precision precision = Precision::float32, int scale = -1) {
     layer_ = layer;
     first_parameter_ = first_parameter;
     segment_ = segment;
+    precision_ = precision;
+    layer_scale_ = scale;
   }
 
   static constexpr int per_layer = 4;
@@ -80,6 +88,9 @@ class Builder {
   int layer_ = 0;
   int first_parameter_ = 0;
   int segment_ = -1;
+  Precision precision_ = Precision::float32;
+  int layer_scale_ = -1;
+  int scale_ = -1;  ///< of the current value, where that is int8
   Dims dims_;
   struct Fork {
     int value = 0;

@@ -24,6 +24,9 @@ enum class Kind {
 
 enum class Activation { none, relu, softmax, sigmoid };
 
+/// The numbers that an operation gives, and computes with.
+enum class Precision { float32, int8, bfloat16 };
+
 /// What a batch normalisation normalises with: the moving averages that training has left, or the batch's own.
 enum class Statistics { moving, batch };
 
@@ -60,6 +63,9 @@ struct Operation {
   const Custom* custom = nullptr;             ///< a user's own functions
   int first_parameter = -1;                   ///< custom, batch_norm: its parameters' first number
   int parameter_count = 0;                    ///< custom, batch_norm: how many
+  Precision precision = Precision::float32;
+  int scale = -1;     ///< int8: parameter number of the output's scales, a channel each
+  int scale_in = -1;  ///< of the first input's where that is int8; -1: the image's bytes
   int layer = 0;                              ///< the layer it came from
   int segment = -1;                           ///< whose values are computed again for backward, -1: kept
   bool gradient_in = false;                   ///< backward gives the inputs' gradient

@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/backend/cpu/quantized.hpp>
 #include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/backend/onednn/onednn.hpp>
 
@@ -7,20 +8,24 @@
 namespace cxrnet {
 
 /// convolution (with what is fused) + max pool, where our own convolution computes both.
-struct FuseWinogradMaxPool {
+struct FuseCpuMaxPool {
   static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode mode) {
     op::Operation both = first;
-    if (!FuseMaxPool::fuse(both, next, mode) || !cpu::has_winograd(both)) return false;
+    if (!FuseMaxPool::fuse(both, next, mode)) return false;
+    if (!cpu::has_winograd(both) && !cpu::has_byte_convolution(both)) return false;
     first.pool = both.pool;
     return true;
   }
 };
 
-/// The processor's best: our own Winograd convolutions, with bias, ReLU and 2x2 maximum in one pass, for what does not
-/// train; oneDNN for all else. The embedded default.
+/// The processor's best: our own convolutions, with bias, ReLU and 2x2 maximum in one pass, for what does not train,
+/// Winograd's in float and direct ones in int8; oneDNN for all else. The embedded default.
 struct Cpu : BasicOneDnn<onednn::Algorithms::fused> {
-  using rules = Rules<FuseBias, FuseRelu, FuseWinogradMaxPool>;
+  using rules = Rules<FuseBias, FuseRelu, FuseCpuMaxPool>;
   static constexpr std::string_view name = "cpu";
+  static constexpr bool runs(const op::Operation& o) {
+    return o.precision == op::Precision::int8 ? cpu::has_byte_convolution(o) : BasicOneDnn::runs(o);
+  }
 };
 
 }  // namespace cxrnet

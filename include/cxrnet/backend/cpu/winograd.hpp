@@ -81,7 +81,7 @@ constexpr bool has_winograd(const op::Operation& o) {
                     w.pad_bottom == 1 && w.pad_right == 1;
   const bool pools = p.height == 0 || (p.height == 2 && p.width == 2 && p.stride == 2 && p.pad_top == 0 &&
                                        p.pad_left == 0 && p.pad_bottom == 0 && p.pad_right == 0);
-  return o.kind == op::Kind::convolution && same && pools && o.in.channels % 16 == 0 && o.out.channels % 16 == 0 &&
+  return o.kind == op::Kind::convolution && o.precision == op::Precision::float32 && same && pools && o.in.channels % 16 == 0 && o.out.channels % 16 == 0 &&
          (o.activation == op::Activation::none || o.activation == op::Activation::relu);
 }
 

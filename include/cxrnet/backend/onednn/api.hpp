@@ -27,7 +27,20 @@ inline Args batch_of(Dims dims, int n) {
 }
 /// Plain NHWC, or rows of a matrix.
 inline Desc plain(Dims dims, int n) { return f32(batch_of(dims, n), dims.is_vector() ? Tag::nc : Tag::nhwc); }
-inline Desc any(Dims dims, int n) { return f32(batch_of(dims, n), Tag::any); }
+/// What oneDNN calls the numbers of values and weights.
+inline dnnl::memory::data_type type_of(op::Precision precision) {
+  return precision == op::Precision::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+inline Desc any(Dims dims, int n, op::Precision precision = op::Precision::float32) {
+  return {batch_of(dims, n), type_of(precision), Tag::any};
+}
+inline bool is_float(const Desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  return desc.get_data_type() == dnnl::memory::data_type::f32;
+#else
+  return desc.data_type() == dnnl::memory::data_type::f32;
+#endif
+}
 
 inline dnnl::primitive_attr attributes(op::Activation activation) {
   dnnl::primitive_attr attr;
@@ -57,7 +70,7 @@ struct Geometry {
 };
 
 inline Desc any_weights(const op::Operation& o) {
-  return f32({o.out.channels, o.in.channels, o.window.height, o.window.width}, Tag::any);
+  return {{o.out.channels, o.in.channels, o.window.height, o.window.width}, type_of(o.precision), Tag::any};
 }
 inline Desc bias_of(const op::Operation& o) { return o.bias >= 0 ? bias_desc(o.out.channels) : Desc(); }
 

@@ -17,7 +17,7 @@ inline dnnl::prop_kind kind_of(const op::Operation& o) {
 /// Winograd where oneDNN has it for this convolution.
 inline std::optional<Convolution> winograd(const op::Operation& o, int batch) {
   // Fewer channels than a block would be padded to one: an image's three to 16.
-  const bool fits = o.kind == op::Kind::convolution && o.window.height == 3 && o.window.width == 3 &&
+  const bool fits = o.kind == op::Kind::convolution && o.precision == op::Precision::float32 && o.window.height == 3 && o.window.width == 3 &&
                     o.window.stride == 1 && o.in.channels >= 16;
   if (!fits) return std::nullopt;
   try {
@@ -25,6 +25,15 @@ inline std::optional<Convolution> winograd(const op::Operation& o, int batch) {
   } catch (const dnnl::error&) {
     return std::nullopt;
   }
+}
+
+/// Whether the processor has instructions for bfloat16.
+inline bool has_bfloat16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
 }
 
 inline Desc blocked(Dims dims, int n) { return f32(batch_of(dims, n), Tag::nChw16c); }
@@ -51,11 +60,19 @@ inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
 /// Winograd where it may be; else direct, from the layout at hand if that has a kernel of its own, to the layout that
 /// Winograd's neighbours want.
 inline Convolution choose_convolution(const Build& build, const op::Operation& o) {
+  if (o.precision == op::Precision::bfloat16) {
+    if (!has_bfloat16()) {
+      throw BackendError("This processor has no instructions for bfloat16, and would be far slower with it than with "
+                         "floats: take Float32 or Int8.");
+    }
+    return convolution(o, any(o.in, build.batch, o.precision), any(o.out, build.batch, o.precision),
+                       dnnl::algorithm::convolution_direct, kind_of(o));
+  }
   if (build.automatic) {
     if (auto found = winograd(o, build.batch)) return *found;
   }
   const Desc dst = build.blocked ? blocked(o.out, build.batch) : any(o.out, build.batch);
-  for (const Desc& src : {build.layout(o.inputs[0]), any(o.in, build.batch)}) {
+  for (const Desc& src : {build.float_layout(o.inputs[0], o.in), any(o.in, build.batch)}) {
     try {
       auto found = convolution(o, src, dst, dnnl::algorithm::convolution_direct, kind_of(o));
       const bool plain_loops = std::string_view(found.impl_info_str()).starts_with("ref");
@@ -99,8 +116,10 @@ inline dnnl::pooling_forward::primitive_desc choose_pool(const Build& build, con
   const bool vector = o.out.is_vector();
   const bool rows = vector && o.out.channels % 16 != 0;
   const Dims pooled = vector ? image_dims(1, 1, o.out.channels) : o.out;
-  const Desc src = rows ? plain(o.in, build.batch) : build.layout(o.inputs[0]);
-  const Desc dst = rows ? f32(batch_of(pooled, build.batch), Tag::nhwc) : any(pooled, build.batch);
+  const bool same = o.precision == op::Precision::bfloat16;  // in numbers, as what it reads
+  const Desc given = same ? build.layout(o.inputs[0]) : build.float_layout(o.inputs[0], o.in);
+  const Desc src = rows ? plain(o.in, build.batch) : given;
+  const Desc dst = rows ? f32(batch_of(pooled, build.batch), Tag::nhwc) : any(pooled, build.batch, o.precision);
   const auto [window, algorithm] = pool_of(o);
   return pooling(src, dst, window, algorithm, kind_of(o));
 }
@@ -157,17 +176,18 @@ inline Moments moments_of(const op::Operation& o, int kept) {
 }
 
 inline void forward_batch_norm(Build& build, const op::Operation& o, Step& step, int& kept) {
-  build.settle(o.output, o.out, build.layout(o.inputs[0]));
+  const Operand from = build.bring(build.value(o.inputs[0]), build.float_layout(o.inputs[0], o.in), 0, step);
+  build.settle(o.output, o.out, from.desc);
   if (o.statistics == op::Statistics::batch) {
     kept = build.keep(bias_desc(o.in.channels)).index;
     static_cast<void>(build.keep(bias_desc(o.in.channels)));
   }
-  const auto call = [o, layout = build.layout(o.output), kept](int n) {
+  const auto call = [o, from, layout = build.layout(o.output), kept](int n) {
     const Desc data = images_of(layout, o.out, n);
     const auto pd = batch_normalization(o, data, kind_of(o));
     const auto [mean, variance] = moments_of(o, kept);
     Call made{dnnl::batch_normalization_forward(pd),
-              {{DNNL_ARG_SRC, {Where::value, o.inputs[0], data}},
+              {{DNNL_ARG_SRC, {from.where, from.index, data}},
                {DNNL_ARG_DST, {Where::value, o.output, data}},
                {DNNL_ARG_MEAN, mean},
                {DNNL_ARG_VARIANCE, variance},
@@ -198,9 +218,28 @@ inline void forward_on_host(Build& build, const op::Operation& o, Step& step) {
   build.settle(o.output, o.out, plain(o.out, build.batch));
 }
 
+/// A convolution on bytes, from an image's or a map's to a map's.
+inline void forward_bytes(Build& build, const op::Operation& o, Step& step) {
+  const cpu::ByteShape shape = cpu::byte_shape(o);
+  step.bytes.emplace(shape, cpu::byte_target(), thread_count());
+  if (o.scale_in < 0) {
+    const auto image = static_cast<std::size_t>(shape.from.size()) * static_cast<std::size_t>(build.batch);
+    build.staging_bytes = std::max(build.staging_bytes, Build::rounded(image));
+    build.areas = std::max(build.areas, 1);
+  }
+  build.settle(o.output, o.out, plain(o.out, build.batch));
+  step.quantized_weights = build.quantized.size();
+  build.quantized.push_back({&o, *step.bytes, AlignedBytes(step.bytes->packed_bytes(), Fill::none)});
+  step.algorithm = "direct_int8:" + std::string(cpu::has_byte_products() ? "avx512_vnni" : name_of(cpu::byte_target()));
+}
+
 /// The forward step of an operation; `kept` gets the place of what is kept for backward, where something is.
 inline Step forward_step(Build& build, const op::Operation& o, int& kept) {
   Step step{&o, {}};
+  if (o.precision == op::Precision::int8) {
+    forward_bytes(build, o, step);
+    return step;
+  }
   switch (o.kind) {
     case op::Kind::convolution: forward_convolution(build, o, step); break;
     case op::Kind::max_pool:

@@ -15,9 +15,10 @@ struct BasicOneDnn {
   static constexpr std::string_view name = "onednn";
 
   /// Channels may be padded to a multiple of 16.
-  static constexpr std::size_t value_bytes(Dims dims) {
+  static constexpr std::size_t value_bytes(Dims dims, op::Precision precision = op::Precision::float32) {
+    if (precision == op::Precision::int8) return static_cast<std::size_t>(cpu::byte_map(dims).size());
     const Dims padded{dims.rank, dims.height, dims.width, (dims.channels + 15) / 16 * 16};
-    return padded.size() * sizeof(float);
+    return padded.size() * (precision == op::Precision::bfloat16 ? sizeof(float) / 2 : sizeof(float));
   }
 
   /// Convolutions run up to 8 images at a time: Winograd's workspace grows with them, and its speed does no more. The
@@ -28,6 +29,9 @@ struct BasicOneDnn {
   }
 
   static constexpr bool trains(const op::Operation&) { return true; }
+  static constexpr bool runs(const op::Operation& o) {
+    return o.precision == op::Precision::bfloat16 && (o.kind == op::Kind::convolution || o.kind == op::Kind::max_pool);
+  }
 
   class Program : public onednn::Program {
    public:

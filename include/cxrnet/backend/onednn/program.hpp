@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <span>
@@ -37,10 +39,11 @@ class Program {
       if (!spec.operations[i].backward()) continue;
       backward_.push_back(built(spec.operations[i], [&](const op::Operation& o) { return backward_step(build_, o, kept[i]); }));
     }
-    if (!forward_.empty() && !(build_.layout(spec.output) == plain(spec.output_dims, batch))) {
+    const bool plain_output = forward_.empty() || build_.layout(spec.output) == plain(spec.output_dims, batch);
+    if (!plain_output || holds_bytes(spec, spec.output)) {
       const Operand result = build_.keep(plain(spec.output_dims, batch));
       output_place_ = result.index;
-      forward_.back().calls.push_back(build_.reorder(build_.value(spec.output), result));
+      if (!plain_output) forward_.back().calls.push_back(build_.reorder(build_.value(spec.output), result));
       if (!backward_.empty()) throw BackendError("The oneDNN backend trains networks whose output is a vector.");
     }
     build_.scratch_bytes = Build::rounded(build_.scratch_bytes);
@@ -60,6 +63,9 @@ class Program {
       const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(weights.parameter)];
       weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(weights.packed.data()));
     }
+    for (QuantizedWeights& weights : build_.quantized) {
+      weights.convolution.pack(quantized(spec_, *weights.operation, parameters_), weights.packed.data());
+    }
   }
 
   [[nodiscard]] int batch() const { return build_.batch; }
@@ -70,6 +76,7 @@ class Program {
     std::size_t bytes = 0;
     for (const Packed& packed : build_.packed) bytes += packed.memory.get_desc().get_size();
     for (const FusedWeights& weights : build_.fused) bytes += weights.packed.size();
+    for (const QuantizedWeights& weights : build_.quantized) bytes += weights.packed.size();
     return bytes;
   }
   [[nodiscard]] std::vector<Algorithm> algorithms() const {
@@ -84,13 +91,18 @@ class Program {
   }
 
   /// Runs n <= batch images; the rest of the batch is computed along as zeros.
-  void forward(Context& context, const float* input, int n, float* output) const;
+  void forward(Context& context, const void* input, int n, float* output) const;
 
   /// Writes the gradients of what trains; `forward` of the same n images came before.
   void backward(Context& context, int n, const float* seed, float* gradients) const;
 
  private:
   friend class Context;
+
+  /// Gives what forward step i made of n images to the context's observer.
+  void show(Context& context, std::size_t i, int n) const;
+  /// A map of bytes as plain floats.
+  void dequantize(Context& context, int value, Dims dims, int scale, int n, float* to) const;
 
   /// Runs forward step i; the rows behind the n-th are the batch's zeros.
   void run_forward(Context& context, std::size_t i, int n) const;
@@ -125,6 +137,7 @@ class Program::Context {
   DropoutKey dropout;
   Seed seed = Seed::output;
   Profile* profile = nullptr;
+  const Observer* observer = nullptr;
 
  private:
   friend class Program;
@@ -236,6 +249,24 @@ class Program::Context {
 inline void Program::run_forward(Context& context, std::size_t i, int n) const {
   const Step& step = forward_[i];
   const op::Operation& o = *step.operation;
+  if (step.bytes) {
+    const auto* x = reinterpret_cast<const std::uint8_t*>(context.value(o.inputs[0]));
+    if (o.scale_in < 0) {
+      auto* const image = reinterpret_cast<std::uint8_t*>(context.staging(0));
+      cpu::bytes_from_image(step.bytes->shape().from, n, x, image, static_cast<std::size_t>(thread_count()));
+      x = image;
+    }
+    step.bytes->run(n, x, build_.quantized[step.quantized_weights].packed.data(),
+                    reinterpret_cast<std::uint8_t*>(context.value(o.output)));
+    return;
+  }
+  for (std::size_t k = 0; k < step.dequantized.size(); ++k) {
+    if (step.dequantized[k] < 0) continue;
+    float* const to = reinterpret_cast<float*>(context.staging(step.dequantized[k]));
+    dequantize(context, o.inputs[k], o.in, o.scale_in, n, to);
+    const auto all = static_cast<std::size_t>(build_.batch) * o.in.size();
+    std::fill(to + static_cast<std::size_t>(n) * o.in.size(), to + all, 0.0F);
+  }
   const std::size_t after = std::min(step.after_host, step.calls.size());
   context.execute(step, context.forward_[i], 0, after);
   if (step.exact) context.execute_exact(Context::Way::forward, i, step, n, nullptr);
@@ -254,11 +285,33 @@ inline void Program::run_forward(Context& context, std::size_t i, int n) const {
   context.execute(step, context.forward_[i], after, step.calls.size());
 }
 
-inline void Program::forward(Context& context, const float* input, int n, float* output) const {
+inline void Program::dequantize(Context& context, int value, Dims dims, int scale, int n, float* to) const {
+  const auto& info = spec_.parameters[static_cast<std::size_t>(scale)];
+  cpu::dequantize(cpu::byte_map(dims), n, reinterpret_cast<const std::uint8_t*>(context.value(value)),
+                  {parameters_ + info.offset, info.parameter.size()}, to);
+}
+
+inline void Program::show(Context& context, std::size_t i, int n) const {
+  const op::Operation& o = *forward_[i].operation;
+  std::vector<float> shown(static_cast<std::size_t>(build_.batch) * o.out.size());
+  if (build_.bytes[static_cast<std::size_t>(o.output)] != 0) {
+    dequantize(context, o.output, o.out, o.scale, n, shown.data());
+  } else {
+    const dnnl::memory from(build_.layout(o.output), cpu(), context.value(o.output));
+    dnnl::memory to(plain(o.out, build_.batch), cpu(), shown.data());
+    dnnl::reorder(from, to).execute(context.stream_, const_cast<dnnl::memory&>(from), to);
+    context.stream_.wait();
+  }
+  (*context.observer)(o, n, std::span(shown).first(static_cast<std::size_t>(n) * o.out.size()));
+}
+
+inline void Program::forward(Context& context, const void* input, int n, float* output) const {
   const auto count = static_cast<std::size_t>(n);
+  const std::size_t image = spec_.input_dims.size() * (spec_.input_precision == op::Precision::int8 ? 1 : sizeof(float));
   // Rows behind the n-th are zero: what an older batch left there might be NaN, which no zero gradient undoes.
-  float* const rest = std::copy_n(input, count * spec_.input_dims.size(), context.value(spec_.input));
-  std::fill_n(rest, (static_cast<std::size_t>(build_.batch) - count) * spec_.input_dims.size(), 0.0F);
+  auto* const first = reinterpret_cast<std::byte*>(context.value(spec_.input));
+  std::memcpy(first, input, count * image);
+  std::memset(first + count * image, 0, (static_cast<std::size_t>(build_.batch) - count) * image);
   try {
     for (std::size_t i = 0; i < forward_.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
@@ -267,11 +320,16 @@ inline void Program::forward(Context& context, const float* input, int n, float*
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
         context.profile->seconds[i] += spent.count();
       }
+      if (context.observer != nullptr) show(context, i, n);
     }
   } catch (const dnnl::error& error) {
     throw BackendError(std::string("oneDNN failed while running the network: ") + error.what() + ".");
   }
   if (context.profile != nullptr) context.profile->images += build_.batch;
+  if (!forward_.empty() && build_.bytes[static_cast<std::size_t>(spec_.output)] != 0) {
+    dequantize(context, spec_.output, spec_.output_dims, forward_.back().operation->scale, n,
+               reinterpret_cast<float*>(context.kept(output_place_)));
+  }
   if (output != nullptr) std::copy_n(context.output(), count * spec_.output_dims.size(), output);
 }
 

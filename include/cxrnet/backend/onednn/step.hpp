@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/backend/cpu/quantized.hpp>
 #include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/backend/onednn/api.hpp>
 #include <cxrnet/backend/program.hpp>
@@ -58,6 +59,11 @@ struct Step {
   Operand fused_source{Where::value, -1, {}};
   std::size_t fused_weights = 0;
   Operand rest{Where::value, -1, {}};
+  /// Our own convolution on bytes, and its weights' number among Build::quantized.
+  std::optional<cpu::ByteConvolution> bytes{};
+  std::size_t quantized_weights = 0;
+  /// The staging areas that the inputs go to as plain floats first, where they are of bytes; -1: they do not.
+  std::array<int, 2> dequantized{-1, -1};
   std::string algorithm = "loops";
 };
 
@@ -75,13 +81,22 @@ struct FusedWeights {
   AlignedBytes packed;
 };
 
+/// The same of a convolution on bytes.
+struct QuantizedWeights {
+  const op::Operation* operation;
+  cpu::ByteConvolution convolution;
+  AlignedBytes packed;
+};
+
 /// A program as it is being built: the layout of every value (its gradient has the same), and what is needed besides.
 struct Build {
   Build(const ProgramSpec& spec_, int batch_, Algorithms algorithms)
       : spec(spec_), batch(batch_), automatic(algorithms != Algorithms::direct), fuses(algorithms == Algorithms::fused),
         layouts(spec_.values.size()),
-        delivered(spec_.values.size()) {
+        delivered(spec_.values.size()),
+        bytes(spec_.values.size()) {
     layouts[static_cast<std::size_t>(spec.input)] = plain(spec.input_dims, batch);
+    for (std::size_t v = 0; v < bytes.size(); ++v) bytes[v] = holds_bytes(spec, static_cast<int>(v)) ? 1 : 0;
   }
 
   static constexpr int staging_areas = 4;  ///< at most
@@ -93,8 +108,10 @@ struct Build {
   bool blocked = false;  ///< some convolution is Winograd, whose maps are blocked by 16 channels
   std::vector<Desc> layouts;    ///< by value
   std::vector<char> delivered;  ///< by value: some reader has already given it a gradient
+  std::vector<char> bytes;      ///< by value: a map of bytes, whose layout stands for its plain floats
   std::vector<Packed> packed;
   std::vector<FusedWeights> fused;
+  std::vector<QuantizedWeights> quantized;
   std::size_t scratch_bytes = 0;
   std::size_t staging_bytes = 0;  ///< of each staging area
   int areas = 0;                  ///< staging areas in use
@@ -105,6 +122,10 @@ struct Build {
   }
 
   [[nodiscard]] const Desc& layout(int value) const { return layouts[static_cast<std::size_t>(value)]; }
+  /// The layout that an operation on floats reads a value in: the value's own, or plain where that is of other numbers.
+  [[nodiscard]] Desc float_layout(int value, Dims dims) const {
+    return is_float(layout(value)) ? layout(value) : plain(dims, batch);
+  }
   [[nodiscard]] Operand value(int number) const { return {Where::value, number, layout(number)}; }
   [[nodiscard]] Operand gradient(int number) const { return {Where::gradient, number, layout(number)}; }
   [[nodiscard]] bool has_gradient(int number) const {
@@ -114,7 +135,7 @@ struct Build {
   /// A value's layout, which must fit into what the plan gave it.
   void settle(int number, Dims dims, const Desc& desc) {
     const Slot& slot = spec.values[static_cast<std::size_t>(number)];
-    if (desc.get_size() > slot.bytes * static_cast<std::size_t>(batch)) {
+    if (bytes[static_cast<std::size_t>(number)] == 0 && desc.get_size() > slot.bytes * static_cast<std::size_t>(batch)) {
       throw BackendError(version() + " wants " + std::to_string(desc.get_size()) + " bytes for a value of " +
                          std::to_string(dims.size() * static_cast<std::size_t>(batch)) +
                          " elements, more than the bound that the memory plan holds.");
@@ -158,9 +179,15 @@ struct Build {
 
   /// The operand in the wanted layout: itself, or a copy in a staging area.
   Operand bring(const Operand& operand, const Desc& wanted, int area, Step& step) {
-    if (operand.desc == wanted) return operand;
+    Operand from = operand;
+    if (operand.where == Where::value && bytes[static_cast<std::size_t>(operand.index)] != 0) {
+      const bool as_wanted = operand.desc == wanted;
+      step.dequantized[static_cast<std::size_t>(area)] = as_wanted ? area : area + 2;
+      from = staging(as_wanted ? area : area + 2, operand.desc);
+    }
+    if (from.desc == wanted) return from;
     const Operand copy = staging(area, wanted);
-    step.calls.push_back(reorder(operand, copy));
+    step.calls.push_back(reorder(from, copy));
     return copy;
   }
 

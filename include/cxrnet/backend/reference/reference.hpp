@@ -21,9 +21,12 @@ struct Reference {
   using scalar = T;
   using rules = FusionRules;
   static constexpr std::string_view name = sizeof(T) == sizeof(double) ? "reference-f64" : "reference-f32";
-  static constexpr std::size_t value_bytes(Dims dims) { return dims.size() * sizeof(T); }
+  static constexpr std::size_t value_bytes(Dims dims, op::Precision = op::Precision::float32) {
+    return dims.size() * sizeof(T);
+  }
   static constexpr int micro_batch(int capacity) { return capacity; }
   static constexpr bool trains(const op::Operation&) { return true; }
+  static constexpr bool runs(const op::Operation&) { return false; }
   class Program;
 };
 
@@ -64,6 +67,7 @@ class Reference<T, FusionRules>::Program {
     DropoutKey dropout;
     Seed seed = Seed::output;
     Profile* profile = nullptr;
+    const Observer* observer = nullptr;
 
    private:
     friend class Program;
@@ -93,6 +97,12 @@ class Reference<T, FusionRules>::Program {
       if (context.profile != nullptr) {
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
         context.profile->seconds[i] += spent.count();
+      }
+      if (context.observer != nullptr) {
+        const op::Operation& o = spec_.operations[i];
+        const T* const value = context.value(o.output);
+        const std::vector<float> shown(value, value + elements(o.out));
+        (*context.observer)(o, n, shown);
       }
     }
     if (context.profile != nullptr) context.profile->images += n;
