@@ -34,10 +34,14 @@ std::vector<float> predict_image(const Classifier& net, const std::filesystem::p
   const Image image = read_image(file);
   std::vector<std::uint8_t> pixels(input.size());
   resize_nearest(image, input.height, input.width, pixels.data());
-  std::vector<float> prepared(input.size());
-  net.prepare()(pixels.data(), input.height, input.width, {}, prepared.data());
   std::vector<float> features(net.description().features.size());
-  net.features(prepared, features, nullptr);
+  if (const Preparation prepare = net.prepare(); prepare.bytes != nullptr) {
+    net.features(pixels, features, nullptr);
+  } else {
+    std::vector<float> prepared(input.size());
+    prepare(pixels.data(), input.height, input.width, {}, prepared.data());
+    net.features(prepared, features, nullptr);
+  }
   std::vector<float> probabilities(net.description().output.size());
   net.predict(features, probabilities);
   return probabilities;

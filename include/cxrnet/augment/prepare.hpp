@@ -3,14 +3,49 @@
 #include <cxrnet/augment/sample.hpp>
 #include <cxrnet/core/preprocess.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace cxrnet {
 
-/// From decoded bytes (height x width x 3) to the network's input (as many floats): what `prepare<...>` is without
-/// its types. Thread-safe.
+/// From decoded bytes (height x width x 3) to the network's input (as many floats, or bytes for a network in Int8): what
+/// `prepare<...>` and `prepare_bytes<...>` are without their types. Thread-safe.
 using PrepareFunction = void (*)(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform,
                                  float* prepared);
+using PrepareBytesFunction = void (*)(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform,
+                                      std::uint8_t* prepared);
+
+/// One of both.
+struct Preparation {
+  PrepareFunction floats = nullptr;
+  PrepareBytesFunction bytes = nullptr;
+
+  Preparation(PrepareFunction to_floats) : floats(to_floats) {}      // NOLINT(google-explicit-constructor)
+  Preparation(PrepareBytesFunction to_bytes) : bytes(to_bytes) {}    // NOLINT(google-explicit-constructor)
+  void operator()(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform, float* to) const {
+    floats(rgb, height, width, transform, to);
+  }
+  void operator()(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform,
+                  std::uint8_t* to) const {
+    bytes(rgb, height, width, transform, to);
+  }
+};
+
+/// Prepared images, one behind the other: floats, or bytes.
+struct PreparedImages {
+  std::span<const float> floats{};
+  std::span<const std::uint8_t> bytes{};
+
+  PreparedImages() = default;
+  PreparedImages(std::span<const float> images) : floats(images) {}            // NOLINT(google-explicit-constructor)
+  PreparedImages(std::span<const std::uint8_t> images) : bytes(images) {}      // NOLINT(google-explicit-constructor)
+  PreparedImages(const std::vector<float>& images) : floats(images) {}         // NOLINT(google-explicit-constructor)
+  PreparedImages(const std::vector<std::uint8_t>& images) : bytes(images) {}   // NOLINT(google-explicit-constructor)
+  /// Numbers of all images.
+  [[nodiscard]] std::size_t size() const { return floats.size() + bytes.size(); }
+};
 
 /// The map from a result's coordinates to the image's. The matrix acts about the centre in Keras's way: x is the column
 /// and y the row, but the centre of x is taken from the height and that of y from the width, which matters where an image
@@ -33,6 +68,14 @@ template <class Augmentation, class Preprocess>
 void prepare(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform, float* prepared) {
   sample({rgb, height, width}, sampling_map(Augmentation::geometry(transform), height, width),
          channel_maps_of<Preprocess, 3>, prepared);
+}
+
+/// Augmentation and mirroring alone, to the nearest byte, RGB: what a network in Int8 reads.
+template <class Augmentation>
+void prepare_bytes(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform,
+                   std::uint8_t* prepared) {
+  sample({rgb, height, width}, sampling_map(Augmentation::geometry(transform), height, width),
+         channel_maps_of<AsGiven, 3>, prepared);
 }
 
 }  // namespace cxrnet

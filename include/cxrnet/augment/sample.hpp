@@ -29,8 +29,9 @@ static_assert(std::endian::native == std::endian::little, "pixels are taken apar
 }  // namespace detail
 
 /// Bilinear sampling at `map`'s coordinates (x a column, y a row), held at the image's edges (fill_mode "nearest"), and
-/// preprocessing, in one pass: height x width x 3 floats.
-inline void sample(const SampledImage& image, const Affine& map, const std::array<ChannelMap, 3>& channels, float* prepared,
+/// preprocessing, in one pass: height x width x 3 floats, or the bytes nearest to them.
+template <class Number>
+void sample(const SampledImage& image, const Affine& map, const std::array<ChannelMap, 3>& channels, Number* prepared,
                    [[maybe_unused]] SimdTarget target = simd_target()) {
 #if defined(__x86_64__)
   if (target == SimdTarget::avx512) return detail::simd_avx512::sample(image, map, channels, prepared);

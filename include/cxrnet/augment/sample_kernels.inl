@@ -113,7 +113,20 @@ inline void read_pixels(const SampledImage& image, int count, Chunk& c) {
   return (left + (right - left) * across) * scale + shift;
 }
 
-inline void sample(const SampledImage& image, const Affine& map, const std::array<ChannelMap, 3>& channels, float* prepared) {
+/// `count` numbers, at most 3 * lanes, as they are wanted.
+inline float* put(const float* from, std::ptrdiff_t count, float* to) { return std::copy_n(from, count, to); }
+inline std::uint8_t* put(const float* from, std::ptrdiff_t count, std::uint8_t* to) {
+  using Bytes = std::uint8_t __attribute__((vector_size(CXRNET_SIMD_BYTES / 4)));
+  std::uint8_t bytes[3 * lanes];
+  for (int i = 0; i < 3 * lanes; i += lanes) {
+    const Floats rounded = load<Floats>(from + i) + 0.5F;
+    store(bytes + i, __builtin_convertvector(__builtin_convertvector(rounded, Words), Bytes));
+  }
+  return std::copy_n(bytes, count, to);
+}
+
+template <class Number>
+inline void sample(const SampledImage& image, const Affine& map, const std::array<ChannelMap, 3>& channels, Number* prepared) {
   std::int32_t mask[3];
   float scale[3];
   for (std::size_t k = 0; k < 3; ++k) {
@@ -129,16 +142,11 @@ inline void sample(const SampledImage& image, const Affine& map, const std::arra
       coordinates(map.xy * row + map.x0 + map.xx * start, map.xx, image.width - 1.0, std::max(image.width - 2, 0), c.left, c.across);
       coordinates(map.yy * row + map.y0 + map.yx * start, map.yx, image.height - 1.0, std::max(image.height - 2, 0), c.top, c.down);
       read_pixels(image, count, c);
-      int i = 0;
-      for (; i + lanes <= count; i += lanes, prepared += 3 * lanes) {
+      for (int i = 0; i < count; i += lanes) {
+        alignas(64) float numbers[3 * lanes];
         interleave(channel(c, i, mask[0], scale[0], channels[0].shift), channel(c, i, mask[1], scale[1], channels[1].shift),
-                   channel(c, i, mask[2], scale[2], channels[2].shift), prepared);
-      }
-      if (i < count) {
-        alignas(64) float rest[3 * lanes];
-        interleave(channel(c, i, mask[0], scale[0], channels[0].shift), channel(c, i, mask[1], scale[1], channels[1].shift),
-                   channel(c, i, mask[2], scale[2], channels[2].shift), rest);
-        prepared = std::copy_n(rest, 3 * (count - i), prepared);
+                   channel(c, i, mask[2], scale[2], channels[2].shift), numbers);
+        prepared = put(numbers, 3 * std::min(lanes, count - i), prepared);
       }
     }
   }

@@ -34,7 +34,9 @@ struct Batch {
   std::size_t first = 0;                   ///< Of the epoch's samples, how many came before.
   std::span<const std::uint32_t> indices;  ///< Into the data set.
   std::span<const int> labels;
-  std::span<const float> images;  ///< Prepared, NHWC.
+  std::span<const float> images;         ///< Prepared, NHWC; none where they are of bytes.
+  std::span<const std::uint8_t> bytes;   ///< The same for a network in Int8.
+  [[nodiscard]] PreparedImages prepared() const { return bytes.empty() ? PreparedImages(images) : PreparedImages(bytes); }
   [[nodiscard]] std::size_t size() const { return indices.size(); }
 };
 
@@ -42,7 +44,7 @@ struct Batch {
 /// order, follows from the schedule alone. The data set must outlive it.
 class Loader {
  public:
-  Loader(const ImageDataset& dataset, Schedule schedule, PrepareFunction prepare, LoaderOptions options = {})
+  Loader(const ImageDataset& dataset, Schedule schedule, Preparation prepare, LoaderOptions options = {})
       : dataset_(dataset), schedule_(std::move(schedule)), prepare_(prepare), options_(options) {
     if (options_.batch == 0 || options_.ahead == 0 || options_.epochs == 0) {
       throw ArgumentError("A loader's batch, ahead and epochs must each be at least 1.");
@@ -60,7 +62,8 @@ class Loader {
       slot.samples.reserve(options_.batch);
       slot.indices.reserve(options_.batch);
       slot.labels.reserve(options_.batch);
-      slot.images.resize(options_.batch * dataset_.image_bytes());
+      if (prepare_.bytes != nullptr) slot.bytes.resize(options_.batch * dataset_.image_bytes());
+      else slot.images.resize(options_.batch * dataset_.image_bytes());
     }
     try {
       const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
@@ -109,6 +112,7 @@ class Loader {
     std::vector<std::uint32_t> indices;
     std::vector<int> labels;
     std::vector<float> images;
+    std::vector<std::uint8_t> bytes;
     Batch batch;
   };
 
@@ -138,8 +142,10 @@ class Loader {
       slot.indices.push_back(sample.index);
       slot.labels.push_back(dataset_.label(sample.index));
     }
-    slot.batch = {epoch, first, slot.indices, slot.labels,
-                  std::span<const float>(slot.images).first(slot.samples.size() * dataset_.image_bytes())};
+    slot.batch = {epoch, first, slot.indices, slot.labels, {}, {}};
+    const std::size_t numbers = slot.samples.size() * dataset_.image_bytes();
+    if (prepare_.bytes != nullptr) slot.batch.bytes = std::span<const std::uint8_t>(slot.bytes).first(numbers);
+    else slot.batch.images = std::span<const float>(slot.images).first(numbers);
     slot.failure = nullptr;
     slot.left = slot.samples.size();
     slot.sequence = opened_;
@@ -161,8 +167,11 @@ class Loader {
       std::exception_ptr failure;
       try {
         const ScheduledSample& sample = slot.samples[position];
-        prepare_(dataset_.pixels(sample.index, scratch), dataset_.image_size().height, dataset_.image_size().width,
-                 sample.transform, slot.images.data() + position * dataset_.image_bytes());
+        const std::uint8_t* const rgb = dataset_.pixels(sample.index, scratch);
+        const auto [height, width] = dataset_.image_size();
+        const std::size_t place = position * dataset_.image_bytes();
+        if (prepare_.bytes != nullptr) prepare_(rgb, height, width, sample.transform, slot.bytes.data() + place);
+        else prepare_(rgb, height, width, sample.transform, slot.images.data() + place);
       } catch (...) {
         failure = std::current_exception();
       }
@@ -197,7 +206,7 @@ class Loader {
 
   const ImageDataset& dataset_;
   Schedule schedule_;
-  PrepareFunction prepare_;
+  Preparation prepare_;
   LoaderOptions options_;
   std::size_t batches_ = 0;
   std::vector<Slot> slots_;

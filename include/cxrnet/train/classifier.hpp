@@ -35,13 +35,13 @@ class Classifier {
   [[nodiscard]] virtual int capacity() const = 0;
 
   /// From decoded bytes to the network's input: as they are, and augmented.
-  [[nodiscard]] virtual PrepareFunction prepare() const = 0;
-  [[nodiscard]] virtual PrepareFunction prepare_augmented() const = 0;
+  [[nodiscard]] virtual Preparation prepare() const = 0;
+  [[nodiscard]] virtual Preparation prepare_augmented() const = 0;
   /// What the augmentation draws; `static_images` where it is none, so that training features never change.
   [[nodiscard]] virtual Draws draws() const = 0;
   [[nodiscard]] virtual bool static_images() const = 0;
 
-  virtual void features(std::span<const float> prepared, std::span<float> features, Profile* profile) const = 0;
+  virtual void features(const PreparedImages& prepared, std::span<float> features, Profile* profile) const = 0;
   virtual void predict(std::span<const float> features, std::span<float> probabilities) const = 0;
   /// One training step on features, as Trainer::step: targets n x outputs, weights one a sample or none; the result is
   /// that of the parameters before it.
@@ -102,7 +102,7 @@ class ClassifierCore : public Classifier {
   std::vector<Algorithm> algorithms() const final;
   std::vector<Algorithm> training_algorithms() const final;
   int capacity() const final;
-  void features(std::span<const float> prepared, std::span<float> features, Profile* profile) const final;
+  void features(const PreparedImages& prepared, std::span<float> features, Profile* profile) const final;
   void predict(std::span<const float> features, std::span<float> probabilities) const final;
   StepResult step(std::span<const float> features, std::span<const float> targets,
                   std::span<const float> weights = {}) final;
@@ -136,13 +136,17 @@ class ClassifierOf final : public ClassifierCore<Net, Backend, Optimizer, Loss> 
                         Optimizer optimizer = {}, Loss loss = {}, Clip clip = {})
       : ClassifierCore<Net, Backend, Optimizer, Loss>(std::move(parameters), capacity, seed, optimizer, loss, clip) {}
 
-  PrepareFunction prepare() const override { return &cxrnet::prepare<NoAugment, Preprocess>; }
-  PrepareFunction prepare_augmented() const override { return &cxrnet::prepare<Augmentation, Preprocess>; }
+  Preparation prepare() const override { return preparation<NoAugment>(); }
+  Preparation prepare_augmented() const override { return preparation<Augmentation>(); }
   Draws draws() const override { return draws_of<Augmentation>; }
   bool static_images() const override { return std::is_same_v<Augmentation, NoAugment>; }
 
  private:
-  using Preprocess = typename Traits<Net>::Preprocess;
+  template <class Transforms>
+  static Preparation preparation() {
+    if constexpr (Traits<Net>::input_precision == op::Precision::int8) return &prepare_bytes<Transforms>;
+    else return &cxrnet::prepare<Transforms, typename Traits<Net>::Preprocess>;
+  }
 };
 
 template <class Net, class Backend, class Optimizer, class Loss>
@@ -177,9 +181,13 @@ int ClassifierCore<Net, Backend, Optimizer, Loss>::capacity() const {
 }
 
 template <class Net, class Backend, class Optimizer, class Loss>
-void ClassifierCore<Net, Backend, Optimizer, Loss>::features(std::span<const float> prepared, std::span<float> features,
+void ClassifierCore<Net, Backend, Optimizer, Loss>::features(const PreparedImages& prepared, std::span<float> features,
                                                               Profile* profile) const {
-  model_.features_of_prepared(prepared, features, profile);
+  if constexpr (Traits<Net>::input_precision == op::Precision::int8) {
+    model_.features_of_prepared(prepared.bytes, features, profile);
+  } else {
+    model_.features_of_prepared(prepared.floats, features, profile);
+  }
 }
 
 template <class Net, class Backend, class Optimizer, class Loss>

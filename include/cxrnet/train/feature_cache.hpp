@@ -158,7 +158,7 @@ class FeatureKeys {
   FeatureKeys(const Classifier& net, const FeatureCache& cache) {
     const Description& network = net.description();
     text("cxrnet").text(version).number(revision).text(cache.computation()).text(net.backend()).number(net.capacity());
-    dims(network.input).dims(network.features);
+    text(network.preprocess).dims(network.input).dims(network.features);
     for (const op::Operation& o : network.operations) {
       if (o.layer < network.cut) operation(network, o);
     }
@@ -177,7 +177,7 @@ class FeatureKeys {
 
   /// Of a data set whose images are prepared so, each with its transform; none where `transforms` is empty. FileError
   /// where an image cannot be read.
-  [[nodiscard]] std::string of(const ImageDataset& images, PrepareFunction prepare,
+  [[nodiscard]] std::string of(const ImageDataset& images, Preparation prepare,
                                std::span<const TransformParameters> transforms = {}) {
     hash_ = Sha256();
     text(network_).number(images.image_size().height).number(images.image_size().width);
@@ -210,6 +210,7 @@ class FeatureKeys {
   void operation(const Description& network, const op::Operation& o) {
     text(network.layers[static_cast<std::size_t>(o.layer)].kind).number(o.kind).dims(o.in).dims(o.out);
     for (const int n : {o.layer, o.inputs[0], o.inputs[1], o.output, o.kernel, o.bias, o.first_parameter}) number(n);
+    number(o.precision).number(o.scale).number(o.scale_in);
     window(o.window).window(o.pool).number(o.activation).number(o.rate).number(o.epsilon).number(o.statistics);
   }
   void transform(const TransformParameters& t) {
@@ -217,13 +218,16 @@ class FeatureKeys {
     for (const double x : t.own) number(x);
     number(t.flip_horizontal).number(t.flip_vertical);
   }
-  void probe(PrepareFunction prepare, const TransformParameters& t) {
+  void probe(Preparation prepare, const TransformParameters& t) {
     constexpr int side = 8;
     std::array<std::uint8_t, std::size_t{side} * side * 3> image{};
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i * i * 37 + i * 11);
-    std::array<float, image.size()> prepared{};
-    prepare(image.data(), side, side, t, prepared.data());
-    bytes(std::as_bytes(std::span(prepared)));
+    const auto keep = [&](auto prepared) {
+      prepare(image.data(), side, side, t, prepared.data());
+      bytes(std::as_bytes(std::span(prepared)));
+    };
+    if (prepare.bytes != nullptr) keep(std::array<std::uint8_t, image.size()>{});
+    else keep(std::array<float, image.size()>{});
   }
 
   Sha256 hash_;

@@ -30,10 +30,10 @@ struct FeatureOptions {
 }
 
 /// What the layers before the cut give for prepared images: the images themselves, or `features`, filled.
-[[nodiscard]] inline std::span<const float> features_of_batch(const Classifier& net, std::span<const float> prepared,
+[[nodiscard]] inline std::span<const float> features_of_batch(const Classifier& net, const PreparedImages& prepared,
                                                               std::vector<float>& features, Profile* profile) {
   const Description& network = net.description();
-  if (features_are_images(network)) return prepared;
+  if (features_are_images(network)) return prepared.floats;
   features.resize(prepared.size() / network.input.size() * network.features.size());
   net.features(prepared, features, profile);
   return features;
@@ -49,7 +49,7 @@ bool for_each_features(const Classifier& net, const ImageDataset& images, const 
   std::vector<float> features;
   while (const Batch* batch = loader.next()) {
     if (options.stop != nullptr && *options.stop) return false;
-    visit(batch->first, features_of_batch(net, batch->images, features, options.profile));
+    visit(batch->first, features_of_batch(net, batch->prepared(), features, options.profile));
   }
   return true;
 }

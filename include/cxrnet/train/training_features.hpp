@@ -89,7 +89,7 @@ class TrainingFeatures {
     if (batch == nullptr) batch = loader_->next();  // the end of the epoch before
     const auto got = Clock::now();
     waiting_seconds_ += seconds(asked, got);
-    const Step result{features_of_batch(net_, batch->images, features_, options_.profile), batch->indices};
+    const Step result{features_of_batch(net_, batch->prepared(), features_, options_.profile), batch->indices};
     backbone_seconds_ += seconds(got, Clock::now());
     bank_.add(result.indices, result.features);
     return result;
