@@ -120,7 +120,7 @@ class Recipe {
  private:
   /// Phase 1, whose parameters go into `trained`, and the control.
   bool train_heads(std::vector<float>& trained) {
-    const auto net = make_net(s_.head, start_parameters(s_.head), 0, {});
+    const auto net = make_net(s_.head, start_parameters(s_.head, *inputs_.images.train), 0, {});
     announce("Phase 1: the head, VGG16 frozen", *net);
     LastState last;
     const FitResult result = run("phase1", s_.head, *net, nullptr, &last);
@@ -136,8 +136,9 @@ class Recipe {
 
   std::unique_ptr<Classifier> make_net(const TrainSettings& settings, std::vector<float> parameters, double weight_decay,
                                        Clip clip) const {
-    const Variant variant{settings.preprocess, settings.augment ? Augmenting::yes : Augmenting::no,
-                          settings.unfreeze_from};
+    const Variant variant{.preprocess = settings.preprocess,
+                          .augmenting = settings.augment ? Augmenting::yes : Augmenting::no,
+                          .unfreeze_from = settings.unfreeze_from};
     return make_classifier(variant, std::move(parameters), static_cast<int>(settings.batch), settings.seed,
                            {.learning_rate = settings.learning_rate, .weight_decay = weight_decay}, clip);
   }

@@ -60,14 +60,15 @@ int train(Start start) {
   use_threads(static_cast<unsigned>(settings.network_threads));
   const Variant variant{.preprocess = settings.preprocess,
                         .augmenting = settings.augment ? Augmenting::yes : Augmenting::no,
-                        .unfreeze_from = settings.unfreeze_from};
+                        .unfreeze_from = settings.unfreeze_from,
+                        .precision = settings.precision};
   const RunImages images = open_run_images(settings, describe(variant));
   SavedRun run{settings, nullptr};
   if (!start.saved) begin_run(run);
 
   // While the network is being built: what was read, and whether all that is evaluated later can be.
   auto reading = std::async(std::launch::async, [&] { return read_inputs(settings, images); });
-  const auto net = make_classifier(variant, start_parameters(settings), static_cast<int>(settings.batch), settings.seed);
+  const auto net = make_classifier(variant, start_parameters(settings, *images.train), static_cast<int>(settings.batch), settings.seed);
   net->set_learning_rate(settings.learning_rate);
   if (settings.backbone_rate != 1) net->set_group_rate("backbone", settings.backbone_rate);
   const InputHashes hashes = reading.get();
@@ -200,7 +201,8 @@ int main(int argc, char** argv) {
         throw ArgumentError("--resume takes all settings from the run: leave out " + option->get_name() + ".");
       }
     }
-    return resumed->count() > 0 ? train_on(folder, other ? OtherAlgorithms::allow : OtherAlgorithms::refuse)
-                                : train_anew(settings);
+    if (resumed->count() > 0) return train_on(folder, other ? OtherAlgorithms::allow : OtherAlgorithms::refuse);
+    settings.precision = chosen_precision(settings);
+    return train_anew(settings);
   });
 }

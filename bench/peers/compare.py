@@ -60,8 +60,8 @@ def fail(what, log):
 
 def why_no_int8(program):
     """None where a program of ours says that it computes in int8; else the reason why nothing of that is measured."""
-    told = subprocess.run([program, "--help"], capture_output=True, text=True).stdout
-    return None if re.search(r"--precision\b.*int8", told) else f"{pathlib.Path(program).name} has no --precision int8"
+    told = subprocess.run([program, "--help"], capture_output=True, text=True)
+    return None if re.search(r"--precision\b.*int8", told.stdout + told.stderr, re.DOTALL) else f"{pathlib.Path(program).name} has no --precision int8"
 
 
 def agreement(outputs, reference, mean):

@@ -1,11 +1,13 @@
 // Our side of bench/peers/run.sh's forward: the whole network on prepared images, by the protocol of worker.py.
 #include "fma_peak.hpp"
 
+#include <cxrnet/core/calibrate.hpp>
 #include <cxrnet/core/version.hpp>
 #include <cxrnet/predict.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <iostream>
 #include <map>
@@ -13,20 +15,41 @@
 #include <omp.h>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
 
 using namespace cxrnet;
 using Backend = Cpu;
-using Net = Seq<VGG16Backbone<Frozen>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
-using T = Traits<Net>;
+template <class Precision>
+using Net = Seq<VGG16Backbone<Frozen, Precision>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
 
+/// Images scaled to 0 to 1, which come from bytes, as a network reads them.
+template <class Prepared>
+std::vector<Prepared> prepared_images(const std::string& file) {
+  const std::vector<float> images = read_safetensors(file).tensors.at(0).values;
+  std::vector<Prepared> prepared;
+  prepared.reserve(images.size());
+  for (const float x : images) {
+    if constexpr (std::is_same_v<Prepared, float>) prepared.push_back(x);
+    else prepared.push_back(static_cast<Prepared>(x * 255 + 0.5F));
+  }
+  return prepared;
+}
+
+template <class Net>
 class Forward {
  public:
-  Forward(const std::string& model, const std::string& images)
-      : images_(read_safetensors(images).tensors.at(0).values), parameters_(T::parameter_count) {
+  using T = Traits<Net>;
+  using Prepared = typename T::Prepared;
+
+  Forward(const std::string& model, const std::string& images, const std::string& calibration)
+      : images_(prepared_images<Prepared>(images)), parameters_(T::parameter_count) {
     take_parameters(description_of<Net>, read_safetensors(model), model, Which::all, parameters_);
+    if constexpr (std::is_same_v<Prepared, std::uint8_t>) {
+      calibrate<Net, Backend>(parameters_, prepared_images<std::uint8_t>(calibration));
+    }
   }
 
   [[nodiscard]] std::size_t count() const { return images_.size() / T::input.size(); }
@@ -40,7 +63,7 @@ class Forward {
     if (net == nullptr) net = std::make_unique<Model<Net, Backend>>(parameters_, static_cast<int>(batch));
     features_.resize(batch * T::features.size());
     probabilities_.resize(batch * T::output.size());
-    net->features_of_prepared(std::span(images_).first(batch * T::input.size()), features_);
+    net->features_of_prepared(std::span<const Prepared>(images_).first(batch * T::input.size()), features_);
     net->predict_features(features_, probabilities_);
   }
 
@@ -61,14 +84,15 @@ class Forward {
   [[nodiscard]] const std::vector<float>& probabilities() const { return probabilities_; }
 
  private:
-  std::vector<float> images_;
+  std::vector<Prepared> images_;
   std::vector<float> parameters_;
   std::map<std::size_t, std::unique_ptr<Model<Net, Backend>>> nets_;  // by batch
   std::vector<float> features_;
   std::vector<float> probabilities_;
 };
 
-nlohmann::json answer(Forward& forward, const std::string& request) {
+template <class Net>
+nlohmann::json answer(Forward<Net>& forward, const std::string& request) {
   std::istringstream words(request);
   std::string what;
   words >> what;
@@ -86,20 +110,29 @@ nlohmann::json answer(Forward& forward, const std::string& request) {
   throw ArgumentError("'" + request + "' is no request: outputs, peak SECONDS or forward BATCH SECONDS.");
 }
 
+template <class Net>
+void serve(const std::string& model, const std::string& images, const std::string& calibration) {
+  Forward<Net> forward(model, images, calibration);
+  std::cout << nlohmann::json{{"version", "cxrnet " + std::string(version) + ", " + onednn::version()},
+                              {"threads", omp_get_max_threads()},
+                              {"gflop_per_image", Traits<Net>::flops * 1e-9}}
+            << std::endl;
+  for (std::string request; std::getline(std::cin, request);) std::cout << answer(forward, request) << std::endl;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 3) {
-    std::cerr << "usage: forward MODEL IMAGES\n"
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool int8 = arguments.size() == 6 && arguments[2] == "--precision" && arguments[3] == "int8" &&
+                    arguments[4] == "--calibration";
+  if (arguments.size() != 2 && !int8) {
+    std::cerr << "usage: forward MODEL IMAGES [--precision int8 --calibration IMAGES]\n"
                  "Answers each line of its input with one of JSON: outputs, peak SECONDS, forward BATCH SECONDS.\n";
-    return argc == 2 && std::string_view(argv[1]) == "--help" ? 0 : 2;
+    return arguments == std::vector<std::string>{"--help"} ? 0 : 2;
   }
-  Forward forward(argv[1], argv[2]);
-  std::cout << nlohmann::json{{"version", "cxrnet " + std::string(version) + ", " + onednn::version()},
-                              {"threads", omp_get_max_threads()},
-                              {"gflop_per_image", T::flops * 1e-9}}
-            << std::endl;
-  for (std::string request; std::getline(std::cin, request);) std::cout << answer(forward, request) << std::endl;
+  if (int8) serve<Net<Int8>>(arguments[0], arguments[1], arguments[5]);
+  else serve<Net<Float32>>(arguments[0], arguments[1], "");
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "forward: " << error.what() << '\n';

@@ -89,6 +89,8 @@ LoadedModel load_model(const std::filesystem::path& file, int capacity) {
               << " was not written by cxrnet and names no preprocessing: it is taken to be the reference's rescale by "
                  "1/255.\n";
   }
+  const auto precision = tensors.metadata.find("precision");
+  if (precision != tensors.metadata.end()) variant.precision = precision->second;
   const Description& network = describe_recorded(variant, file);
   std::vector<float> parameters(network.parameter_count);
   take_parameters(network, tensors, file.string(), Which::all, parameters);

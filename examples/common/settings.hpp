@@ -29,6 +29,7 @@ struct TrainSettings {
   std::size_t batch = 32;
   std::uint64_t seed = 0;
   std::string rng = "counter";
+  std::string precision = "float32";  ///< or "int8", "bfloat16"; "auto" only on the command line
   std::string preprocess = "rescale";
   bool augment = true;
   int unfreeze_from = 6;

@@ -2,7 +2,9 @@
 
 #include "common/program.hpp"
 
+#include <cxrnet/backend/cpu/quantized.hpp>
 #include <cxrnet/core/error.hpp>
+#include <cxrnet/core/precision.hpp>
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/model_io.hpp>
 #include <cxrnet/report/history.hpp>
@@ -12,7 +14,10 @@
 #include <cxrnet/train/reduce_on_plateau.hpp>
 #include <cxrnet/train/scheduled_rate.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <iostream>
 
 namespace cxrnet::programs {
 
@@ -20,6 +25,18 @@ namespace {
 
 constexpr std::array trained_files{"model.h5", "model.safetensors", "history.json", "history.csv", "run.json"};
 constexpr std::array later_files{"history.svg", "history.png", "metrics.json", "predictions.csv"};
+
+/// Up to 96 images of a data set, evenly spread, as they are decoded.
+std::vector<std::uint8_t> calibration_images(const ImageDataset& images) {
+  const std::size_t count = std::min<std::size_t>(96, images.size());
+  std::vector<std::uint8_t> all, scratch;
+  all.reserve(count * images.image_bytes());
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint8_t* const pixels = images.pixels(i * images.size() / count, scratch);
+    all.insert(all.end(), pixels, pixels + images.image_bytes());
+  }
+  return all;
+}
 
 }  // namespace
 
@@ -41,15 +58,30 @@ InputHashes read_inputs(const TrainSettings& settings, const RunImages& images) 
   return hash_inputs(settings, *images.train, *images.validation, images.test.get());
 }
 
-std::vector<float> start_parameters(const TrainSettings& settings) {
+std::vector<float> start_parameters(const TrainSettings& settings, const ImageDataset& images) {
   if (!std::filesystem::exists(settings.weights)) {
     throw FileError("There are no weights at '" + settings.weights.string() +
                     "': run `bash weights/fetch.sh`, or name a file with --weights.");
   }
-  const Variant variant{.preprocess = settings.preprocess};
+  const Variant variant{.preprocess = settings.preprocess, .precision = settings.precision};
   std::vector<float> parameters = initial_parameters(variant, settings.seed);
   take_parameters(describe(variant), read_weights(settings.weights), settings.weights.string(), Which::backbone, parameters);
+  if (settings.precision == name_of(op::Precision::int8)) {
+    calibrate(variant, parameters, calibration_images(images));
+  }
   return parameters;
+}
+
+std::string chosen_precision(const TrainSettings& settings) {
+  if (settings.precision != "auto") return settings.precision;
+  if (settings.unfreeze_from != 6) {
+    std::cout << "Precision: float32, since part of VGG16 trains.\n";
+    return "float32";
+  }
+  const bool bytes = cpu::has_byte_products();
+  std::cout << "Precision: " << (bytes ? "int8, since this processor adds products of bytes (AVX-512 VNNI).\n"
+                                       : "float32, since this processor has no instruction for products of bytes.\n");
+  return bytes ? "int8" : "float32";
 }
 
 Callbacks callbacks_of(const TrainSettings& s, int epochs, std::size_t images) {

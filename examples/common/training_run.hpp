@@ -34,7 +34,10 @@ RunImages open_run_images(const TrainSettings& settings, const Description& netw
 InputHashes read_inputs(const TrainSettings& settings, const RunImages& images);
 
 /// Random parameters for the settings' seed, the backbone's from the weight file, which may have another head or none.
-std::vector<float> start_parameters(const TrainSettings& settings);
+std::vector<float> start_parameters(const TrainSettings& settings, const ImageDataset& images);
+
+/// The precision that `auto` stands for on this processor, and says so; any other as it is.
+std::string chosen_precision(const TrainSettings& settings);
 
 /// What the settings ask for of rates and early stopping, in a training of so many epochs on so many images.
 Callbacks callbacks_of(const TrainSettings& settings, int epochs, std::size_t images);

@@ -2,6 +2,7 @@
 #include "variants/unfrozen_from.hpp"
 
 #include <cxrnet/backend/cpu/cpu.hpp>
+#include <cxrnet/core/calibrate.hpp>
 #include <cxrnet/core/initialise.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
@@ -12,40 +13,48 @@
 namespace cxrnet::programs {
 
 /// The reference's network; VGG16's blocks from number `unfreeze_from` on train.
-template <int unfreeze_from, class Preprocess>
+template <int unfreeze_from, class Preprocess, class Precision>
 using ReferenceNet =
-    Seq<VGG16Backbone<FreezeThrough<unfreeze_from - 1>, Preprocess>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
+    Seq<VGG16Backbone<FreezeThrough<unfreeze_from - 1>, Preprocess, Precision>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
 
 /// Calls `visit` with the network of that depth that has the variant's preprocessing.
-template <int unfreeze_from, class Visit>
+template <int unfreeze_from, class Precision, class Visit>
 auto with_net(const Variant& variant, Visit visit) {
   using Plain = Rescale<1, 255>;
-  if (variant.preprocess == Plain::name) return visit.template operator()<ReferenceNet<unfreeze_from, Plain>>();
+  if (variant.preprocess == Plain::name) return visit.template operator()<ReferenceNet<unfreeze_from, Plain, Precision>>();
   if (variant.preprocess == ImageNetCaffe::name) {
-    return visit.template operator()<ReferenceNet<unfreeze_from, ImageNetCaffe>>();
+    return visit.template operator()<ReferenceNet<unfreeze_from, ImageNetCaffe, Precision>>();
   }
   throw ArgumentError("There is no preprocessing '" + variant.preprocess + "': it is rescale or imagenet.");
 }
 
-template <int unfreeze_from>
-std::vector<float> UnfrozenFrom<unfreeze_from>::initial_parameters(const Variant& variant, std::uint64_t seed) {
-  return with_net<unfreeze_from>(variant, [&]<class Net>() { return cxrnet::initial_parameters<Net>(seed); });
+template <int unfreeze_from, class Precision>
+std::vector<float> UnfrozenFrom<unfreeze_from, Precision>::initial_parameters(const Variant& variant, std::uint64_t seed) {
+  return with_net<unfreeze_from, Precision>(variant, [&]<class Net>() { return cxrnet::initial_parameters<Net>(seed); });
 }
 
-template <int unfreeze_from>
-const Description& UnfrozenFrom<unfreeze_from>::describe(const Variant& variant) {
-  return *with_net<unfreeze_from>(variant, []<class Net>() { return &description_of<Net>; });
+template <int unfreeze_from, class Precision>
+void UnfrozenFrom<unfreeze_from, Precision>::calibrate(const Variant& variant, std::span<float> parameters,
+                                                       std::span<const std::uint8_t> images) {
+  if constexpr (Precision::precision == op::Precision::int8) {
+    with_net<unfreeze_from, Precision>(variant, [&]<class Net>() { cxrnet::calibrate<Net, Cpu>(parameters, images); });
+  }
 }
 
-template <int unfreeze_from>
-std::unique_ptr<Classifier> UnfrozenFrom<unfreeze_from>::make(const Variant& variant, std::vector<float> parameters,
+template <int unfreeze_from, class Precision>
+const Description& UnfrozenFrom<unfreeze_from, Precision>::describe(const Variant& variant) {
+  return *with_net<unfreeze_from, Precision>(variant, []<class Net>() { return &description_of<Net>; });
+}
+
+template <int unfreeze_from, class Precision>
+std::unique_ptr<Classifier> UnfrozenFrom<unfreeze_from, Precision>::make(const Variant& variant, std::vector<float> parameters,
                                                               int capacity, std::uint64_t seed,
                                                               const Adam& optimizer, Clip clip) {
   const auto make_as = [&]<class Net, class Augmentation>() -> std::unique_ptr<Classifier> {
     return std::make_unique<ClassifierOf<Net, Cpu, Augmentation>>(std::move(parameters), capacity, seed, optimizer,
                                                                      CategoricalCrossentropy{}, clip);
   };
-  return with_net<unfreeze_from>(variant, [&]<class Net>() {
+  return with_net<unfreeze_from, Precision>(variant, [&]<class Net>() {
     return variant.augmenting == Augmenting::yes ? make_as.template operator()<Net, ReferenceAugment>()
                                                  : make_as.template operator()<Net, NoAugment>();
   });

@@ -1,13 +1,16 @@
 #pragma once
 #include "variants/variants.hpp"
 
+#include <cxrnet/core/precision.hpp>
+
 namespace cxrnet::programs {
 
-/// The networks that train from one block on: what variants.hpp declares, of that depth. Each depth is compiled in a
-/// unit of its own, which includes instance.hpp.
-template <int unfreeze_from>
+/// The networks that train from one block on: what variants.hpp declares, of that depth and precision. Each is compiled
+/// in a unit of its own, which includes instance.hpp.
+template <int unfreeze_from, class Precision = Float32>
 struct UnfrozenFrom {
   static std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);
+  static void calibrate(const Variant& variant, std::span<float> parameters, std::span<const std::uint8_t> images);
   static const Description& describe(const Variant& variant);
   static std::unique_ptr<Classifier> make(const Variant& variant, std::vector<float> parameters, int capacity,
                                           std::uint64_t seed, const Adam& optimizer, Clip clip);

@@ -4,9 +4,17 @@ namespace cxrnet::programs {
 
 namespace {
 
-/// Calls `visit` with the networks that train from the variant's block on.
+/// Calls `visit` with the networks that train from the variant's block on, in its precision.
 template <class Visit>
 decltype(auto) with_depth(const Variant& variant, Visit visit) {
+  if (variant.precision != name_of(op::Precision::float32)) {
+    if (variant.unfreeze_from != 6) {
+      throw ArgumentError("VGG16 in " + variant.precision + " is frozen: train its blocks in float32.");
+    }
+    if (variant.precision == name_of(op::Precision::int8)) return visit(UnfrozenFrom<6, Int8>{});
+    if (variant.precision == name_of(op::Precision::bfloat16)) return visit(UnfrozenFrom<6, Bf16>{});
+    throw ArgumentError("There is no precision '" + variant.precision + "': it is float32, int8 or bfloat16.");
+  }
   switch (variant.unfreeze_from) {
     case 1: return visit(UnfrozenFrom<1>{});
     case 2: return visit(UnfrozenFrom<2>{});
@@ -24,6 +32,10 @@ decltype(auto) with_depth(const Variant& variant, Visit visit) {
 
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed) {
   return with_depth(variant, [&](auto depth) { return depth.initial_parameters(variant, seed); });
+}
+
+void calibrate(const Variant& variant, std::span<float> parameters, std::span<const std::uint8_t> images) {
+  with_depth(variant, [&](auto depth) { depth.calibrate(variant, parameters, images); });
 }
 
 const Description& describe(const Variant& variant) {

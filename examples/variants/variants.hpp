@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 // The closed list of network types that the programs choose among at run time. The parameters of all of them are laid
-// out alike, so that any one's model file is any other's.
+// out alike but for the scales of those in int8, so that any one's model file is any other's.
 namespace cxrnet::programs {
 
 enum class Augmenting { no, yes };
@@ -17,10 +18,14 @@ struct Variant {
   std::string preprocess = "rescale";  ///< or "imagenet"
   Augmenting augmenting = Augmenting::no;
   int unfreeze_from = 6;  ///< the first of VGG16's blocks that trains, 1 to 5; 6: none, the head alone
+  std::string precision = "float32";  ///< of VGG16; where none of it trains also "int8" or "bfloat16"
 };
 
 /// Random parameters of the variant's network, for a seed.
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);
+
+/// Finds the scales of a variant in int8 with images (n x 224 x 224 x 3 bytes); changes nothing of the others.
+void calibrate(const Variant& variant, std::span<float> parameters, std::span<const std::uint8_t> images);
 
 /// The variant's constants.
 const Description& describe(const Variant& variant);

@@ -25,7 +25,8 @@ enum class Extras {
 
 namespace detail {
 
-/// Consecutive tensors of one layer: those before the last dot of their names.
+/// Consecutive tensors of one layer: those before the last dot of their names. Scales of activations are no part of
+/// them: networks in Int8 have them besides.
 template <class Tensor>
 struct LayerTensors {
   std::string name;
@@ -36,6 +37,7 @@ template <class Tensor>
 [[nodiscard]] std::vector<LayerTensors<Tensor>> by_layer(std::span<const Tensor> tensors) {
   std::vector<LayerTensors<Tensor>> layers;
   for (const Tensor& tensor : tensors) {
+    if (tensor.name.ends_with(".scale")) continue;
     const std::string name = tensor.name.substr(0, tensor.name.rfind('.'));
     if (layers.empty() || layers.back().name != name) layers.push_back({name, {}});
     layers.back().tensors.push_back(&tensor);

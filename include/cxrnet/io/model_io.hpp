@@ -27,11 +27,14 @@ inline std::vector<std::size_t> dims_of(const Parameter& parameter) {
   return dims;
 }
 
+enum class Scales { keep, leave_out };
+
 /// A network's parameters under their names, in layer order, with what is to be known of them.
 inline NamedTensors name_parameters(const Description& network, std::span<const float> parameters,
-                                    std::map<std::string, std::string> metadata = {}) {
+                                    std::map<std::string, std::string> metadata = {}, Scales scales = Scales::keep) {
   NamedTensors tensors;
   for (const ParameterInfo& info : network.parameters) {
+    if (scales == Scales::leave_out && is_activation_scale(info.parameter)) continue;
     const auto values = parameters.subspan(info.offset, info.parameter.size());
     tensors.tensors.push_back(
         {std::string(info.name.view()), dims_of(info.parameter), {values.begin(), values.end()}});
@@ -44,7 +47,7 @@ enum class Which { all, backbone };
 
 /// Takes all parameters, or those of the group "backbone", whether they train or not (VGG16Backbone's out of ImageNet's
 /// weights, say), out of a file's tensors into `parameters`; returns what the file calls them, in the network's order.
-/// FormatError where they do not fit.
+/// Scales of activations that the file does not have stay as they are. FormatError where they do not fit.
 inline std::vector<std::string> take_parameters(const Description& network, const NamedTensors& file,
                                                 const std::string& name, Which which, std::span<float> parameters) {
   std::vector<WantedTensor> wanted;
@@ -53,6 +56,16 @@ inline std::vector<std::string> take_parameters(const Description& network, cons
     const ParameterInfo& info = network.parameters[i];
     const LayerInfo& layer = network.layers[static_cast<std::size_t>(info.layer)];
     if (which == Which::backbone && layer.group != "backbone") continue;
+    if (is_activation_scale(info.parameter)) {
+      const NamedTensor* const scale = file.find(info.name.view());
+      if (scale == nullptr) continue;
+      if (scale->dims != dims_of(info.parameter)) {
+        throw FormatError("'" + name + "' has scales of another shape, " + shown(scale->name) + " " + dims_text(scale->dims) +
+                          ": calibrate the model again.");
+      }
+      std::ranges::copy(scale->values, parameters.begin() + static_cast<std::ptrdiff_t>(info.offset));
+      continue;
+    }
     wanted.push_back({std::string(info.name.view()), dims_of(info.parameter)});
     indices.push_back(i);
   }
@@ -150,12 +163,17 @@ inline KerasModel keras_model_of(const Description& network) {
 }
 
 /// Writes safetensors (".safetensors"), or what `model.save` of Keras does (".keras", ".h5", ".hdf5"), whole or not at
-/// all. The network's preprocessing is recorded as "preprocess", whatever the metadata say of it.
+/// all. The network's preprocessing is recorded as "preprocess", whatever the metadata say of it, and its precision as
+/// "precision" where it is not float32: in safetensors alone, for Keras gets the same network in floats.
 inline void save_model(const std::filesystem::path& file, const Description& network, std::span<const float> parameters,
                        std::map<std::string, std::string> metadata = {}) {
   metadata["preprocess"] = network.preprocess;
-  const NamedTensors tensors = name_parameters(network, parameters, std::move(metadata));
   const std::string extension = file.extension().string();
+  const op::Precision precision = network.layers.front().precision;
+  metadata.erase("precision");
+  if (extension == ".safetensors" && precision != op::Precision::float32) metadata["precision"] = name_of(precision);
+  const NamedTensors tensors = name_parameters(network, parameters, std::move(metadata),
+                                               extension == ".safetensors" ? Scales::keep : Scales::leave_out);
   if (extension == ".safetensors") return write_safetensors(file, tensors);
   if (extension == ".keras") return write_keras(file, keras_model_of(network), tensors);
   if (extension == ".h5" || extension == ".hdf5") return write_keras_h5(file, keras_model_of(network), tensors);

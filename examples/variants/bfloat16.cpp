@@ -1,0 +1,3 @@
+#include "variants/instance.hpp"
+
+template struct cxrnet::programs::UnfrozenFrom<6, cxrnet::Bf16>;
