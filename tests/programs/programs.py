@@ -220,6 +220,22 @@ def test_two_processes_share_a_cache(case):
     assert "Features: 4 sets taken from" in printed
 
 
+def test_int8_trains_predicts_and_is_evaluated(case):
+    run = case.folder / "run"
+    case.passes(case.train("--precision", "int8", "--test", case.data / "test", "--out", run))
+    assert b'"precision":"int8"' in (run / "model.safetensors").read_bytes()[:100000].replace(b": ", b":")
+    done = case.run("evaluate", "--model", run / "model.safetensors", "--data", case.data / "test", "--csv", case.folder / "again.csv")
+    case.passes(done)
+    assert (case.folder / "again.csv").read_bytes() == (run / "predictions.csv").read_bytes()
+    case.passes(case.run("predict", "--model", run / "model.h5", *sorted((case.data / "test").rglob("film*"))))  # in floats
+    case.passes(case.train("--precision", "auto", "--out", case.folder / "auto"), "Precision: ")
+
+
+def test_int8_does_not_train_vgg16(case):
+    done = case.train("--precision", "int8", "--unfreeze-from", 5, "--out", case.folder / "run")
+    case.refuses(done, "VGG16 in int8 is frozen: train its blocks in float32.")
+
+
 def test_evaluate_takes_features_from_the_cache(case):
     printed = []
     for name in ("first", "second"):
