@@ -96,7 +96,7 @@ TEST_CASE("Winograd convolves, adds, rectifies and pools in each instruction set
                         {1, {1, 1, 16, 16, true, false}},   {2, {7, 9, 16, 80, true, true}}};
   for (const SimdTarget target : simd_targets()) {
     for (const Case& c : cases) {
-      for (const WinogradPlan& plan : {WinogradPlan{WinogradPlan::Sharing::tiles, 7}, WinogradPlan{WinogradPlan::Sharing::channels, 19},
+      for (const WinogradPlan& plan : {WinogradPlan{WinogradPlan::Order::tiles, 7}, WinogradPlan{WinogradPlan::Order::points, 19},
                                        cpu::plan_winograd(c.shape, c.n, 2)}) {
         INFO(name_of(target) << " case " << &c - cases << " block " << plan.block);
         CHECK(error_of(c, target, plan) < 3e-5);
@@ -117,10 +117,10 @@ TEST_CASE("A plan changes no bit of a result", "[backend]") {
     convolution.run(n, from, reinterpret_cast<const float*>(packed.data()), nullptr, y.data(), reinterpret_cast<float*>(scratch.data()));
     return y;
   };
-  const auto whole = run({WinogradPlan::Sharing::tiles, 28}, 2, x.data());
-  CHECK(run({WinogradPlan::Sharing::channels, 30}, 2, x.data()) == whole);
-  CHECK(run({WinogradPlan::Sharing::channels, 5}, 2, x.data()) == whole);
-  const auto second = run({WinogradPlan::Sharing::tiles, 3}, 1, x.data() + 12 * 20 * 32);
+  const auto whole = run({WinogradPlan::Order::tiles, 28}, 2, x.data());
+  CHECK(run({WinogradPlan::Order::points, 30}, 2, x.data()) == whole);
+  CHECK(run({WinogradPlan::Order::points, 5}, 2, x.data()) == whole);
+  const auto second = run({WinogradPlan::Order::tiles, 3}, 1, x.data() + 12 * 20 * 32);
   CHECK(std::equal(second.begin(), second.end(), whole.begin() + 12 * 20 * 48));
 }
 

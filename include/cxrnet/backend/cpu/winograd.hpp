@@ -45,7 +45,8 @@ struct WinogradKernels {
   void (*transform_weights)(const WinogradShape&, int panel, const float* hwio, float* packed);
   void (*transform_tiles)(const WinogradShape&, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
                           int first_block, int last_block, float* v);
-  void (*multiply)(const WinogradShape&, std::ptrdiff_t count, const float* v, const float* u, float* m);
+  void (*multiply)(const WinogradShape&, int first_point, int last_point, std::ptrdiff_t count, const float* v,
+                   const float* u, std::ptrdiff_t ahead, float* m);
   void (*finish[2][2])(const WinogradShape&, int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* m,
                        const float* bias, float* y);  ///< by ReLU and pool
 };
@@ -65,11 +66,11 @@ inline const WinogradKernels& winograd_kernels([[maybe_unused]] SimdTarget targe
 
 /// How a convolution's tiles are gone through.
 struct WinogradPlan {
-  enum class Sharing {
-    tiles,    ///< each thread takes blocks of tiles by itself: weights small enough for a cache
-    channels  ///< threads share a block of tiles and take panels of output channels: large weights are read but once
+  enum class Order {
+    tiles,  ///< each thread takes blocks of tiles by itself; what it transforms stays in its cache, weights pass by
+    points  ///< threads share a block and take one of its 36 products at a time, so that weights are read but once
   };
-  Sharing sharing = Sharing::tiles;
+  Order order = Order::tiles;
   std::ptrdiff_t block = 28;  ///< tiles
 };
 
@@ -85,14 +86,19 @@ constexpr bool has_winograd(const op::Operation& o) {
          (o.activation == op::Activation::none || o.activation == op::Activation::relu);
 }
 
-/// A plan for batches of `n` images: transformed tiles that fit into a core's cache, or weights that are read once.
+/// A plan for batches of `n` images: by points where a thread has too few tiles to read all weights for, or where the
+/// weights are larger than a cache that threads share.
 constexpr WinogradPlan plan_winograd(const WinogradShape& shape, int n, int threads) {
   constexpr std::ptrdiff_t rows = 14;  // what a kernel takes at once
+  constexpr std::ptrdiff_t shared_cache = std::ptrdiff_t{20} << 20U;
   const std::ptrdiff_t tiles = shape.tiles() * n;
-  const bool light = shape.weights() * sizeof(float) <= std::size_t{4} << 20U;
-  if (light && tiles >= 4 * rows * threads) return {WinogradPlan::Sharing::tiles, 2 * rows};
-  const std::ptrdiff_t fits = (std::ptrdiff_t{4} << 20U) / (36 * 4 * shape.in) / rows * rows;
-  return {WinogradPlan::Sharing::channels, std::min(tiles, std::max(2 * rows, fits))};
+  const bool light = shape.weights() * sizeof(float) <= static_cast<std::size_t>(shared_cache);
+  if (light && tiles >= 7 * rows * threads) return {WinogradPlan::Order::tiles, 2 * rows};
+  const std::ptrdiff_t tile_bytes = 36 * 4 * (std::ptrdiff_t{shape.in} + WinogradShape::panel * shape.panels());
+  const std::ptrdiff_t most = std::max(2 * rows, shared_cache * 3 / 2 / tile_bytes);
+  const std::ptrdiff_t blocks = (tiles + most - 1) / most;
+  const std::ptrdiff_t equal = (tiles + blocks - 1) / blocks;
+  return {WinogradPlan::Order::points, std::min(tiles, (equal + rows - 1) / rows * rows)};
 }
 
 /// A convolution, ready to run.
@@ -103,8 +109,10 @@ class Winograd {
 
   /// What `run` works on, aligned to 64 bytes.
   [[nodiscard]] std::size_t scratch_bytes() const {
-    const std::size_t transforms = plan_.sharing == WinogradPlan::Sharing::tiles ? threads_ : 1;
-    return (products() * threads_ + transformed() * transforms) * sizeof(float);
+    const std::size_t numbers = plan_.order == WinogradPlan::Order::tiles
+                                    ? (transformed() + products()) * threads_
+                                    : transformed() + products() * static_cast<std::size_t>(shape_.panels());
+    return numbers * sizeof(float);
   }
 
   /// Transforms a kernel of 3 x 3 x in x out numbers to `weights()` of them.
@@ -117,29 +125,41 @@ class Winograd {
   /// n images from x to y, both blocked; `bias` may be null.
   void run(int n, const float* x, const float* packed, const float* bias, float* y, float* scratch) const {
     const std::ptrdiff_t tiles = shape_.tiles() * n;
-    const std::ptrdiff_t blocks = (tiles + plan_.block - 1) / plan_.block;
     const auto finish = kernels_->finish[shape_.relu ? 1 : 0][shape_.pool ? 1 : 0];
-    const auto panel_of = [&](int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* v, float* m) {
-      kernels_->multiply(shape_, count, v, packed + static_cast<std::size_t>(panel) * panel_weights(), m);
-      finish(shape_, panel, first, count, m, bias, y);
-    };
-    if (plan_.sharing == WinogradPlan::Sharing::tiles) {
+    const auto weights = [&](int panel) { return packed + static_cast<std::size_t>(panel) * panel_weights(); };
+    if (plan_.order == WinogradPlan::Order::tiles) {
+      const std::ptrdiff_t blocks = (tiles + plan_.block - 1) / plan_.block;
       for_each_item(static_cast<std::size_t>(blocks), threads_, [&](std::size_t block, std::size_t thread) {
         const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(block) * plan_.block;
         const std::ptrdiff_t count = std::min(plan_.block, tiles - first);
         float* const v = scratch + thread * (transformed() + products());
+        float* const m = v + transformed();
         kernels_->transform_tiles(shape_, x, first, count, 0, shape_.in / 16, v);
-        for (int panel = 0; panel < shape_.panels(); ++panel) panel_of(panel, first, count, v, v + transformed());
+        for (int panel = 0; panel < shape_.panels(); ++panel) {
+          kernels_->multiply(shape_, 0, 36, count, v, weights(panel), shape_.in * WinogradShape::panel, m);
+          finish(shape_, panel, first, count, m, bias, y);
+        }
       });
       return;
     }
+    const int groups = std::min(shape_.panels(), (16 * static_cast<int>(threads_) + 35) / 36);
+    const int group = (shape_.panels() + groups - 1) / groups;  // panels that one thread takes of a point
+    const auto result = [&](int panel) { return scratch + transformed() + static_cast<std::size_t>(panel) * products(); };
     for (std::ptrdiff_t first = 0; first < tiles; first += plan_.block) {
       const std::ptrdiff_t count = std::min(plan_.block, tiles - first);
       for_each_item(static_cast<std::size_t>(shape_.in / 16), threads_, [&](std::size_t block, std::size_t) {
         kernels_->transform_tiles(shape_, x, first, count, static_cast<int>(block), static_cast<int>(block) + 1, scratch);
       });
-      for_each_item(static_cast<std::size_t>(shape_.panels()), threads_, [&](std::size_t panel, std::size_t thread) {
-        panel_of(static_cast<int>(panel), first, count, scratch, scratch + transformed() + thread * products());
+      for_each_item(static_cast<std::size_t>(36 * groups), threads_, [&](std::size_t item, std::size_t) {
+        const int point = static_cast<int>(item) / groups;
+        const int from = static_cast<int>(item) % groups * group;
+        for (int panel = from; panel < std::min(from + group, shape_.panels()); ++panel) {
+          kernels_->multiply(shape_, point, point + 1, count, scratch, weights(panel),
+                              static_cast<std::ptrdiff_t>(panel_weights()), result(panel));
+        }
+      });
+      for_each_item(static_cast<std::size_t>(shape_.panels()), threads_, [&](std::size_t panel, std::size_t) {
+        finish(shape_, static_cast<int>(panel), first, count, result(static_cast<int>(panel)), bias, y);
       });
     }
   }

@@ -76,18 +76,34 @@ inline void transform_weights(const WinogradShape& s, int panel, const float* hw
   }
 }
 
+// How many tiles are multiplied together: two sums for each and what feeds them, all in registers.
+constexpr int most_rows = CXRNET_SIMD_REGISTERS == 32 ? 14 : 6;
+constexpr int medium_rows = CXRNET_SIMD_REGISTERS == 32 ? 8 : 4;
+
+/// How many of so many tiles go first.
+constexpr std::ptrdiff_t rows_of(std::ptrdiff_t left) {
+  if (left == most_rows || left >= most_rows + medium_rows) return most_rows;
+  if (left >= medium_rows) return medium_rows;
+  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
 /// V = B^T d B of `count` tiles from `first` on, of 16 channels each of blocks first_block to last_block:
-/// [36][in / 16][count][16].
+/// [36][count in groups of rows_of() tiles][in / 16][the group's tiles][16].
 inline void transform_tiles(const WinogradShape& s, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
                             int first_block, int last_block, float* v) {
   const std::ptrdiff_t blocks = s.in / 16;
   const std::ptrdiff_t row = std::ptrdiff_t{s.width} * 16;
   const std::ptrdiff_t map = row * s.height;
-  const std::ptrdiff_t v_step = blocks * count * 16;
+  const std::ptrdiff_t v_step = s.in * count;
   alignas(64) float edge[36 * 16];
   alignas(64) float half[36 * 16];
   for (std::ptrdiff_t block = first_block; block < last_block; ++block) {
+    std::ptrdiff_t group = 0, rows = 0;
     for (std::ptrdiff_t t = 0; t < count; ++t) {
+      if (t == group + rows) {
+        group = t;
+        rows = rows_of(count - t);
+      }
       const TilePlace place = s.place(first + t);
       const float* from = x + (place.image * blocks + block) * map + (place.y - 1) * row + (place.x - 1) * 16;
       std::ptrdiff_t from_row = row;
@@ -104,7 +120,7 @@ inline void transform_tiles(const WinogradShape& s, const float* x, std::ptrdiff
         from = edge;
         from_row = 6 * 16;
       }
-      float* const to = v + (block * count + t) * 16;
+      float* const to = v + group * s.in + (block * rows + t - group) * 16;
       for (std::ptrdiff_t k = 0; k < 16; k += lanes) {
         for (std::ptrdiff_t j = 0; j < 6; ++j) transform_input(from + j * 16 + k, from_row, half + j * 16 + k, 6 * 16);
         for (std::ptrdiff_t i = 0; i < 6; ++i) {
@@ -138,14 +154,16 @@ struct Rows<0> {
   [[gnu::always_inline]] void put(float*) const {}
 };
 
+/// R tiles by one panel of weights. Meanwhile a line for each channel is fetched from `ahead` on.
 template <int R>
-inline void multiply_rows(std::ptrdiff_t blocks, std::ptrdiff_t count, const float* v, const float* u, float* m) {
+inline void multiply_rows(std::ptrdiff_t blocks, const float* v, const float* u, const float* ahead, float* m) {
   for (int k = 0; k < WinogradShape::panel; k += 2 * lanes) {
     Rows<R> sums;
     const float* weights = u + k;
     for (std::ptrdiff_t block = 0; block < blocks; ++block) {
-      const float* const tiles = v + block * count * 16;
+      const float* const tiles = v + block * R * 16;
       for (int c = 0; c < 16; ++c) {
+        __builtin_prefetch(ahead + (block * 16 + c) * 16, 0, 2);
         sums.add(tiles + c, load(weights), load(weights + lanes));
         weights += WinogradShape::panel;
       }
@@ -154,35 +172,27 @@ inline void multiply_rows(std::ptrdiff_t blocks, std::ptrdiff_t count, const flo
   }
 }
 
-/// M = U V for one panel of output channels: [36][count][32].
-inline void multiply(const WinogradShape& s, std::ptrdiff_t count, const float* v, const float* u, float* m) {
+/// M = U V for one panel of output channels: [36][count][32], of which the points first to last - 1. `ahead` is how far
+/// behind a point's weights those lie that are wanted next.
+inline void multiply(const WinogradShape& s, int first, int last, std::ptrdiff_t count, const float* v, const float* u,
+                     std::ptrdiff_t ahead, float* m) {
   constexpr int panel = WinogradShape::panel;
-  constexpr std::ptrdiff_t most = CXRNET_SIMD_REGISTERS == 32 ? 14 : 6;  // two sums a tile and what feeds them
   const std::ptrdiff_t blocks = s.in / 16;
-  for (std::ptrdiff_t f = 0; f < 36; ++f) {
-    const float* const tiles = v + f * blocks * count * 16;
+  for (std::ptrdiff_t f = first; f < last; ++f) {
     const float* const weights = u + f * s.in * panel;
-    float* const to = m + f * count * panel;
+    std::ptrdiff_t part = 0;
     for (std::ptrdiff_t t = 0; t < count;) {
-      const std::ptrdiff_t left = count - t;
-      const float* const from = tiles + t * 16;
-      float* const result = to + t * panel;
-      if (left == most || left >= most + 8) {
-        multiply_rows<static_cast<int>(most)>(blocks, count, from, weights, result);
-        t += most;
-      } else if (most > 8 && left >= 8) {
-        multiply_rows<most == 14 ? 8 : 4>(blocks, count, from, weights, result);
-        t += 8;
-      } else if (left >= 4) {
-        multiply_rows<4>(blocks, count, from, weights, result);
-        t += 4;
-      } else if (left >= 2) {
-        multiply_rows<2>(blocks, count, from, weights, result);
-        t += 2;
-      } else {
-        multiply_rows<1>(blocks, count, from, weights, result);
-        t += 1;
-      }
+      const std::ptrdiff_t rows = rows_of(count - t);
+      const float* const tiles = v + (f * count + t) * s.in;
+      const float* const next = weights + ahead + part * s.in * 16;
+      float* const to = m + (f * count + t) * panel;
+      if (rows == most_rows) multiply_rows<most_rows>(blocks, tiles, weights, next, to);
+      else if (rows == medium_rows) multiply_rows<medium_rows>(blocks, tiles, weights, next, to);
+      else if (rows == 4) multiply_rows<4>(blocks, tiles, weights, next, to);
+      else if (rows == 2) multiply_rows<2>(blocks, tiles, weights, next, to);
+      else multiply_rows<1>(blocks, tiles, weights, next, to);
+      t += rows;
+      part = 1 - part;
     }
   }
 }
