@@ -7,7 +7,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <experimental/simd>
 #include <span>
 #include <string_view>
 
@@ -51,7 +50,7 @@ struct BasicAdam {
       m += (g - m) * b1;
       v += (g * g - v) * b2;
       p -= p * decay;
-      p -= rate * m / (std::experimental::sqrt(v) + eps);
+      p -= rate * m / (sqrt_of(v) + eps);
       store_pack(m, &state[0][i]);
       store_pack(v, &state[1][i]);
       store_pack(p, &parameters[i]);

@@ -8,7 +8,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <experimental/simd>
 #include <numeric>
 #include <span>
 
@@ -40,7 +39,10 @@ struct Clip {
     if (by == ClipBy::value) {
       const auto most = static_cast<Scalar>(limit);
       each([most](std::span<Scalar> part) {
-        change(part, [most]<class Pack>(const Pack& g) { return std::experimental::clamp(g, Pack(-most), Pack(most)); });
+        change(part, [most]<class Pack>(const Pack& g) {
+          const Pack low = Pack{} - most, high = Pack{} + most;
+          return g < low ? low : g > high ? high : g;
+        });
       });
     } else if (by == ClipBy::norm) {
       each([this](std::span<Scalar> part) { scale(part, sum_of_squares<Scalar>(part)); });
