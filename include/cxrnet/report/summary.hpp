@@ -3,7 +3,7 @@
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/data/loader.hpp>
 #include <cxrnet/report/text.hpp>
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #pragma once
 #include <cxrnet/core/error.hpp>
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
 #include <cxrnet/train/training_state.hpp>
 
 #include <cstddef>

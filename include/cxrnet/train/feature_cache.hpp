@@ -5,7 +5,7 @@
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/hash.hpp>
 #include <cxrnet/io/sealed_safetensors.hpp>
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
 
 #include <algorithm>
 #include <array>

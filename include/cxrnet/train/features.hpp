@@ -3,7 +3,7 @@
 #include <cxrnet/data/loader.hpp>
 #include <cxrnet/data/schedule.hpp>
 #include <cxrnet/op/operation.hpp>
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
 #include <cxrnet/train/feature_cache.hpp>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
+#include <cxrnet/backend/program.hpp>
 #include <cxrnet/core/error.hpp>
-#include <cxrnet/core/model.hpp>
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/train/feature_cache.hpp>
 #include <cxrnet/train/history.hpp>

@@ -2,7 +2,7 @@
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/data/loader.hpp>
 #include <cxrnet/data/schedule.hpp>
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
 #include <cxrnet/train/features.hpp>
 #include <cxrnet/train/fit_options.hpp>
 #include <cxrnet/train/view_bank.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/data/schedule.hpp>
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
 #include <cxrnet/train/features.hpp>
 #include <cxrnet/train/fit_options.hpp>
 
