@@ -84,6 +84,25 @@ TEST_CASE("Gradients behind our own convolutions are those of doubles", "[backen
   }
 }
 
+TEST_CASE("Our own convolutions give the same bits with and without what is fused to them", "[backend_cpu]") {
+  using Net = Seq<Input<22, 19, 16>, Conv2D<32, 3, Same, Relu>, Conv2D<48, 3, Same, Relu>, MaxPool<2>, Conv2D<16, 3, Same>>;
+  using Unfused = WithRules<Cpu, Rules<>>;
+  const auto parameters = random_values<float>(Traits<Net>::parameter_count, 1);
+  const auto images = random_values<float>(5 * Traits<Net>::input.size(), 2);
+  std::vector<float> fused(5 * Traits<Net>::output.size()), unfused(fused), partly(fused);
+  const Model<Net, Cpu> model(parameters, 4);
+  model.predict(std::span<const float>(images), std::span(fused));
+  const Model<Net, Unfused> other(parameters, 4);
+  other.predict(std::span<const float>(images), std::span(unfused));
+  Model<Net, WithRules<Cpu, Rules<FuseBias, FuseRelu>>>(parameters, 4).predict(std::span<const float>(images), std::span(partly));
+  CHECK(unfused == fused);
+  CHECK(partly == fused);
+  CHECK(model.algorithms().size() == 3);
+  CHECK(other.algorithms().size() == 9);
+  // Bias and ReLU run in the convolutions' layout, not on a plain copy.
+  for (const Algorithm& a : other.algorithms()) CHECK(a.name != "loops");
+}
+
 TEST_CASE("An image's result on Cpu does not depend on its neighbours in the batch", "[backend_cpu]") {
   const Model<Mixed, Cpu> model(8, 3);
   const std::size_t size = Traits<Mixed>::input.size();

@@ -105,6 +105,36 @@ TEST_CASE("Networks on oneDNN give what plain loops give", "[backend_onednn]") {
   }
 }
 
+TEST_CASE("Networks on oneDNN without fusions give what plain loops give", "[backend_onednn]") {
+  using Unfused = WithRules<OneDnn, Rules<>>;
+  constexpr double bound = 1e-5;
+  for (const auto& [n, capacity] : {std::pair{3, 3}, {5, 8}, {2, 1}}) {
+    CAPTURE(n, capacity);
+    CHECK(error<Mixed, Unfused>(n, capacity) < bound);
+    CHECK(error<Mixed, WithRules<OneDnnDirect, Rules<>>>(n, capacity) < bound);
+    // A sum of a blocked map and a plain one, either first.
+    CHECK(error<Seq<Input<12, 12, 16>, Residual<Conv2D<16, 3, Same, Relu>>, Relu>, Unfused>(n, capacity) < bound);
+    CHECK(error<Seq<Input<12, 12, 16>, Conv2D<16, 3, Same>, Residual<Conv2D<16, 3, Same>, Sigmoid>>, Unfused>(n, capacity) < bound);
+    CHECK(error<Seq<Input<9, 9, 3>, Residual<Conv2D<3, 3, Same>, Residual<Relu>>, Conv2D<20, 3>, Relu, Flatten>, Unfused>(
+              n, capacity) < bound);
+  }
+}
+
+TEST_CASE("A profile has each operation's time, and that of plain maps in and out beside them", "[backend_onednn]") {
+  using Net = Seq<Input<12, 12, 16>, Freeze<Conv2D<32, 3, Same, Relu>, MaxPool<2>>>;
+  const Model<Net, OneDnn> model(4);
+  const auto images = random_values<float>(4 * Traits<Net>::input.size(), 2);
+  std::vector<float> features(4 * Traits<Net>::features.size());
+  Profile profile;
+  model.features_of_prepared(images, features, &profile);
+  REQUIRE(profile.seconds.size() == 2);
+  CHECK(profile.images == 4);
+  CHECK(profile.seconds[0] > 0);
+  CHECK(profile.seconds[1] > 0);
+  const bool blocked = model.algorithms()[0].name.find("wino") != std::string::npos;
+  if (blocked) CHECK(profile.borders > 0);
+}
+
 TEST_CASE("The heads' gradients on oneDNN meet those of doubles", "[backend_onednn]") {
   constexpr double bound = 1e-4;  // a softmax's backward subtracts what is nearly equal
   for (const auto& [n, capacity] : {std::pair{4, 4}, {1, 8}, {5, 8}}) {

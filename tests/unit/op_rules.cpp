@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+#include <type_traits>
+
 using namespace cxrnet;
 
 namespace {
@@ -16,6 +18,11 @@ template <class Rule>
 bool fuses(op::Operation first, const op::Operation& next, Mode mode = Mode::inference) {
   return Rule::fuse(first, next, mode);
 }
+
+struct Backend {
+  using rules = Rules<FuseBias, FuseRelu>;
+  static constexpr int images = 8;
+};
 }  // namespace
 
 TEST_CASE("A bias joins a sum once, and before its activation", "[op_rules]") {
@@ -42,4 +49,10 @@ TEST_CASE("ReLU joins a sum, before its pool alone, and softmax never", "[op_rul
   CHECK_FALSE(fuses<FuseRelu>(bias, relu));
   CHECK_FALSE(fuses<FuseMaxPool>(conv, pool, Mode::training));
   CHECK_FALSE(fuses<FuseMaxPool>(dense, pool));
+}
+
+TEST_CASE("A backend with other rules is that backend otherwise", "[op_rules]") {
+  using Fewer = WithRules<Backend, Rules<FuseBias>>;
+  STATIC_REQUIRE(std::is_same_v<Fewer::rules, Rules<FuseBias>>);
+  STATIC_REQUIRE(Fewer::images == 8);
 }

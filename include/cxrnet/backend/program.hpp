@@ -7,6 +7,7 @@
 #include <cxrnet/op/quantize.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -99,7 +100,23 @@ struct Algorithm {
 /// Time that each operation took, summed over calls; give a context one to have it filled.
 struct Profile {
   std::vector<double> seconds;  ///< by operation
+  double borders = 0;           ///< of no operation: plain input into the first one's layout, the last one's to plain output
   double images = 0;            ///< that went through, those that only fill a batch included
+};
+
+/// Adds the seconds of its life to a sum, if there is one.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double* sum) : sum_(sum) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() {
+    if (sum_ != nullptr) *sum_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  double* sum_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 /// Whose gradient `backward` is given: the output's; or, where the last operation ends in a softmax or a sigmoid, that of

@@ -12,6 +12,12 @@ enum class Mode { inference, training };
 template <class... List>
 struct Rules {};
 
+/// A backend with other fusions: fewer of its own, for what they save; more where its program runs the result.
+template <class Backend, class List>
+struct WithRules : Backend {
+  using rules = List;
+};
+
 /// convolution or dense + bias.
 struct FuseBias {
   static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode) {

@@ -245,6 +245,28 @@ inline dnnl::batch_normalization_backward::primitive_desc batch_normalization_ba
 #endif
 }
 
+inline dnnl::eltwise_forward::primitive_desc relu(const Desc& data) {
+  constexpr auto kind = dnnl::prop_kind::forward_inference;
+  constexpr auto algorithm = dnnl::algorithm::eltwise_relu;
+  const auto attr = attributes(op::Activation::none);
+#if DNNL_VERSION_MAJOR >= 3
+  return {cpu(), kind, algorithm, data, data, 0.0F, 0.0F, attr};
+#else
+  return {{kind, algorithm, data, 0.0F, 0.0F}, attr, cpu()};
+#endif
+}
+
+/// data + added, which has data's dims or one number for each channel.
+inline dnnl::binary::primitive_desc sum(const Desc& data, const Desc& added) {
+  constexpr auto algorithm = dnnl::algorithm::binary_add;
+  const auto attr = attributes(op::Activation::none);
+#if DNNL_VERSION_MAJOR >= 3
+  return {cpu(), algorithm, data, added, data, attr};
+#else
+  return {{algorithm, data, added, data}, attr, cpu()};
+#endif
+}
+
 /// The gradient of what a ReLU got, out of that of what it gave, which `data` has.
 inline dnnl::eltwise_backward::primitive_desc relu_backward(const Desc& data) {
   constexpr auto algorithm = dnnl::algorithm::eltwise_relu_use_dst_for_bwd;

@@ -208,6 +208,31 @@ inline void forward_batch_norm(Build& build, const op::Operation& o, Step& step,
   }
 }
 
+/// Whether oneDNN computes this elementwise operation: what goes backward is the host's.
+inline bool is_elementwise(const op::Operation& o) {
+  const bool relu = o.kind == op::Kind::activation && o.activation == op::Activation::relu;
+  return !o.backward() && (relu || o.kind == op::Kind::bias || o.kind == op::Kind::add);
+}
+
+/// An elementwise operation, in the layout at hand.
+inline void forward_elementwise(Build& build, const op::Operation& o, Step& step) {
+  const Operand x = build.bring(build.value(o.inputs[0]), build.float_layout(o.inputs[0], o.in), 0, step);
+  build.settle(o.output, o.out, x.desc);
+  const auto add = [&](const auto& pd, Call call) {
+    build.add_scratch(pd.scratchpad_desc(), call);
+    step.calls.push_back(std::move(call));
+    step.algorithm = pd.impl_info_str();
+  };
+  if (o.kind == op::Kind::activation) {
+    const auto pd = relu(x.desc);
+    return add(pd, {dnnl::eltwise_forward(pd), {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, build.value(o.output)}}});
+  }
+  const Operand bias{Where::parameter, o.bias, plain(o.in.is_vector() ? o.in : image_dims(1, 1, o.in.channels), 1)};
+  const Operand y = o.kind == op::Kind::bias ? bias : build.bring(build.value(o.inputs[1]), x.desc, 1, step);
+  const auto pd = sum(x.desc, y.desc);
+  add(pd, {dnnl::binary(pd), {{DNNL_ARG_SRC_0, x}, {DNNL_ARG_SRC_1, y}, {DNNL_ARG_DST, build.value(o.output)}}});
+}
+
 /// What the host runs: its inputs as plain NHWC.
 inline void forward_on_host(Build& build, const op::Operation& o, Step& step) {
   step.host = true;
@@ -238,6 +263,10 @@ inline Step forward_step(Build& build, const op::Operation& o, int& kept) {
   Step step{&o, {}};
   if (o.precision == op::Precision::int8) {
     forward_bytes(build, o, step);
+    return step;
+  }
+  if (is_elementwise(o)) {
+    forward_elementwise(build, o, step);
     return step;
   }
   switch (o.kind) {

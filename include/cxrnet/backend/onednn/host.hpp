@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <span>
 
-// What the oneDNN backend runs itself, on plain NHWC: elementwise operations and users' own. Their share of the time
-// is small; a network that spends it here should fuse.
+// What the oneDNN backend runs itself, on plain NHWC: softmax, sigmoid, dropout, users' own operations, and what is
+// elementwise where it goes backward. Their share of the time is small; a network that spends it here should fuse.
 namespace cxrnet::onednn {
 
 using Pointers = std::array<const float*, op::Custom::max_parameters>;

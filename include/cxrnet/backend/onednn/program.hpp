@@ -5,7 +5,6 @@
 #include <cxrnet/core/error.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -209,7 +208,10 @@ class Program::Context {
 
   /// Runs a step's calls from one to before another.
   void execute(const Step& step, const std::vector<Arguments>& arguments, std::size_t from, std::size_t to) {
-    for (std::size_t c = from; c < to; ++c) step.calls[c].primitive.execute(stream_, arguments[c]);
+    for (std::size_t c = from; c < to; ++c) {
+      const Stopwatch borders(profile != nullptr && step.calls[c].border ? &profile->borders : nullptr);
+      step.calls[c].primitive.execute(stream_, arguments[c]);
+    }
     if (from < to) stream_.wait();
   }
 
@@ -314,12 +316,13 @@ inline void Program::forward(Context& context, const void* input, int n, float* 
   std::memset(first + count * image, 0, (static_cast<std::size_t>(build_.batch) - count) * image);
   try {
     for (std::size_t i = 0; i < forward_.size(); ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      run_forward(context, i, n);
-      if (context.profile != nullptr) {
-        const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-        context.profile->seconds[i] += spent.count();
+      Profile* const profile = context.profile;
+      const double borders = profile == nullptr ? 0 : profile->borders;
+      {
+        const Stopwatch operation(profile == nullptr ? nullptr : &profile->seconds[i]);
+        run_forward(context, i, n);
       }
+      if (profile != nullptr) profile->seconds[i] -= profile->borders - borders;
       if (context.observer != nullptr) show(context, i, n);
     }
   } catch (const dnnl::error& error) {

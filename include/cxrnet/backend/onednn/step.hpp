@@ -34,6 +34,7 @@ struct Operand {
 struct Call {
   dnnl::primitive primitive;
   std::vector<std::pair<int, Operand>> operands;
+  bool border = false;  ///< it brings the network's plain input, or its output, from one layout to the other
 
   [[nodiscard]] std::size_t scratch_bytes() const {
     for (const auto& [argument, operand] : operands) {
@@ -172,7 +173,8 @@ struct Build {
       attr.set_post_ops(post);
     }
     const dnnl::reorder::primitive_desc pd(cpu(), from.desc, cpu(), to.desc, attr);
-    Call call{dnnl::reorder(pd), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
+    Call call{dnnl::reorder(pd), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}},
+              from.where == Where::value && (from.index == spec.input || to.where == Where::kept)};
     add_scratch(pd.scratchpad_desc(), call);
     return call;
   }
