@@ -208,29 +208,43 @@ inline void forward_batch_norm(Build& build, const op::Operation& o, Step& step,
   }
 }
 
-/// Whether oneDNN computes this elementwise operation: what goes backward is the host's.
-inline bool is_elementwise(const op::Operation& o) {
-  const bool relu = o.kind == op::Kind::activation && o.activation == op::Activation::relu;
-  return !o.backward() && (relu || o.kind == op::Kind::bias || o.kind == op::Kind::add);
+/// What a sum adds to a map of that layout: another of the same, or a bias as oneDNN has more than plain loops for; none
+/// where it has not. Blocks that the channels do not fill would be read beyond their end.
+inline std::optional<Desc> addend(const op::Operation& o, const Desc& map) {
+  if (o.kind == op::Kind::add) return map;
+  const std::pair<Tag, int> layouts[] = {{Tag::nhwc, 1}, {Tag::nChw16c, 16}, {Tag::nChw8c, 8}};
+  for (const auto& [tag, block] : layouts) {
+    const Desc bias = f32({1, o.in.channels, 1, 1}, tag);
+    const bool fills = o.in.channels % block == 0;
+    if (fills && !std::string_view(sum(map, bias).impl_info_str()).starts_with("ref")) return bias;
+  }
+  return std::nullopt;
 }
 
-/// An elementwise operation, in the layout at hand.
-inline void forward_elementwise(Build& build, const op::Operation& o, Step& step) {
+/// bias, ReLU and sum of maps in the layout at hand, where nothing goes backward; false where that is the host's.
+inline bool forward_elementwise(Build& build, const op::Operation& o, Step& step) {
+  const bool is_relu = o.kind == op::Kind::activation && o.activation == op::Activation::relu;
+  const bool is_sum = o.kind == op::Kind::bias || o.kind == op::Kind::add;
+  if (o.backward() || !o.in.is_image() || !(is_relu || is_sum)) return false;
   const Operand x = build.bring(build.value(o.inputs[0]), build.float_layout(o.inputs[0], o.in), 0, step);
-  build.settle(o.output, o.out, x.desc);
   const auto add = [&](const auto& pd, Call call) {
     build.add_scratch(pd.scratchpad_desc(), call);
     step.calls.push_back(std::move(call));
     step.algorithm = pd.impl_info_str();
+    return true;
   };
-  if (o.kind == op::Kind::activation) {
+  if (is_relu) {
+    build.settle(o.output, o.out, x.desc);
     const auto pd = relu(x.desc);
     return add(pd, {dnnl::eltwise_forward(pd), {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, build.value(o.output)}}});
   }
-  const Operand bias{Where::parameter, o.bias, plain(o.in.is_vector() ? o.in : image_dims(1, 1, o.in.channels), 1)};
-  const Operand y = o.kind == op::Kind::bias ? bias : build.bring(build.value(o.inputs[1]), x.desc, 1, step);
-  const auto pd = sum(x.desc, y.desc);
-  add(pd, {dnnl::binary(pd), {{DNNL_ARG_SRC_0, x}, {DNNL_ARG_SRC_1, y}, {DNNL_ARG_DST, build.value(o.output)}}});
+  const auto added = addend(o, x.desc);
+  if (!added) return false;
+  build.settle(o.output, o.out, x.desc);
+  const Operand y = o.kind == op::Kind::add ? build.bring(build.value(o.inputs[1]), *added, 1, step)
+                                            : Operand{Where::parameter, o.bias, *added};
+  const auto pd = sum(x.desc, *added);
+  return add(pd, {dnnl::binary(pd), {{DNNL_ARG_SRC_0, x}, {DNNL_ARG_SRC_1, y}, {DNNL_ARG_DST, build.value(o.output)}}});
 }
 
 /// What the host runs: its inputs as plain NHWC.
@@ -265,10 +279,7 @@ inline Step forward_step(Build& build, const op::Operation& o, int& kept) {
     forward_bytes(build, o, step);
     return step;
   }
-  if (is_elementwise(o)) {
-    forward_elementwise(build, o, step);
-    return step;
-  }
+  if (forward_elementwise(build, o, step)) return step;
   switch (o.kind) {
     case op::Kind::convolution: forward_convolution(build, o, step); break;
     case op::Kind::max_pool:
