@@ -121,7 +121,10 @@ inline dnnl::pooling_forward::primitive_desc choose_pool(const Build& build, con
   const Desc src = rows ? plain(o.in, build.batch) : given;
   const Desc dst = rows ? f32(batch_of(pooled, build.batch), Tag::nhwc) : any(pooled, build.batch, o.precision);
   const auto [window, algorithm] = pool_of(o);
-  return pooling(src, dst, window, algorithm, kind_of(o));
+  const auto found = pooling(src, dst, window, algorithm, kind_of(o));
+  const bool plain_loops = std::string_view(found.impl_info_str()).starts_with("ref");
+  // AVX2 has no kernel for our own convolutions' blocks of 16 channels.
+  return plain_loops && !o.backward() ? pooling(plain(o.in, build.batch), dst, window, algorithm, kind_of(o)) : found;
 }
 
 inline void forward_pool(Build& build, const op::Operation& o, Step& step, int& kept) {
@@ -209,7 +212,7 @@ inline void forward_batch_norm(Build& build, const op::Operation& o, Step& step,
 }
 
 /// What a sum adds to a map of that layout: another of the same, or a bias as oneDNN has more than plain loops for; none
-/// where it has not. Blocks that the channels do not fill would be read beyond their end.
+/// where it has not. A block that the channels do not fill would be read beyond their end.
 inline std::optional<Desc> addend(const op::Operation& o, const Desc& map) {
   if (o.kind == op::Kind::add) return map;
   const std::pair<Tag, int> layouts[] = {{Tag::nhwc, 1}, {Tag::nChw16c, 16}, {Tag::nChw8c, 8}};
@@ -221,7 +224,7 @@ inline std::optional<Desc> addend(const op::Operation& o, const Desc& map) {
   return std::nullopt;
 }
 
-/// bias, ReLU and sum of maps in the layout at hand, where nothing goes backward; false where that is the host's.
+/// bias, ReLU and sum of maps in the layout at hand, where nothing goes backward; false where that is not to be had.
 inline bool forward_elementwise(Build& build, const op::Operation& o, Step& step) {
   const bool is_relu = o.kind == op::Kind::activation && o.activation == op::Activation::relu;
   const bool is_sum = o.kind == op::Kind::bias || o.kind == op::Kind::add;
@@ -239,8 +242,14 @@ inline bool forward_elementwise(Build& build, const op::Operation& o, Step& step
     return add(pd, {dnnl::eltwise_forward(pd), {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, build.value(o.output)}}});
   }
   const auto added = addend(o, x.desc);
-  if (!added) return false;
+  step.blocked_bias = !added && o.in.channels % 16 == 0 && x.desc == blocked(o.in, build.batch);
+  if (!added && !step.blocked_bias) return false;
   build.settle(o.output, o.out, x.desc);
+  if (step.blocked_bias) {
+    step.after_host = 0;
+    step.algorithm = "blocked loops";
+    return true;
+  }
   const Operand y = o.kind == op::Kind::add ? build.bring(build.value(o.inputs[1]), *added, 1, step)
                                             : Operand{Where::parameter, o.bias, *added};
   const auto pd = sum(x.desc, *added);

@@ -1,6 +1,7 @@
 #pragma once
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/backend/reference/kernels.hpp>
+#include <cxrnet/core/parallel.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +21,21 @@ inline Pointers pointers_of(const op::Operation& o, const float* parameters, std
     pointers[static_cast<std::size_t>(k)] = parameters + table[number].offset;
   }
   return pointers;
+}
+
+/// Adds a bias to n maps blocked by 16 channels, which they fill, on all threads.
+inline void add_blocked_bias(Dims dims, int n, const float* x, const float* bias, float* y) {
+  constexpr std::size_t block = 16;
+  const std::size_t blocks = static_cast<std::size_t>(dims.channels) / block;
+  const std::size_t size = static_cast<std::size_t>(dims.height) * static_cast<std::size_t>(dims.width) * block;
+  const auto threads = static_cast<std::size_t>(thread_count());
+  for_each_item(static_cast<std::size_t>(n) * blocks, threads, [=](std::size_t item, std::size_t) {
+    std::array<float, block> added;
+    std::copy_n(bias + item % blocks * block, block, added.begin());
+    for (std::size_t i = item * size; i < (item + 1) * size; i += block) {
+      for (std::size_t k = 0; k < block; ++k) y[i + k] = x[i + k] + added[k];
+    }
+  });
 }
 
 inline void run_on_host(const op::Operation& o, int n, const DropoutKey& key, const float* parameters,

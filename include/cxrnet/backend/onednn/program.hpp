@@ -279,6 +279,10 @@ inline void Program::run_forward(Context& context, std::size_t i, int n) const {
                     o.bias < 0 ? nullptr : parameters_ + spec_.parameters[static_cast<std::size_t>(o.bias)].offset,
                     context.value(o.output), reinterpret_cast<float*>(context.workspace_));
   }
+  if (step.blocked_bias) {
+    add_blocked_bias(o.in, build_.batch, context.value(o.inputs[0]),
+                     parameters_ + spec_.parameters[static_cast<std::size_t>(o.bias)].offset, context.value(o.output));
+  }
   if (step.host) {
     run_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters,
                 {context.plain_input(step, 0), o.input_count() > 1 ? context.plain_input(step, 1) : nullptr},

@@ -50,6 +50,7 @@ struct Step {
   std::vector<Call> calls;
   std::size_t after_host = static_cast<std::size_t>(-1);  ///< the first call that follows our own part
   bool host = false;               ///< the host runs the operation, forward
+  bool blocked_bias = false;       ///< it adds a bias to maps that are blocked by 16 channels, not plain
   std::array<bool, 2> staged{};    ///< whether the host reads a plain copy of an input, in the staging area of its number
   bool result_staged = false;      ///< whether the host writes the input's gradient into the last staging area
   /// A call whose result depends on how many images there are, which the batch's zero rows must not count as: the call
