@@ -52,8 +52,9 @@ struct Whole {
   using T = Traits<Net>;
   using Operations = Rewrite<Net, Backend, Mode::inference>;
   static_assert(!Operations::operations.empty(), "cxrnet: a network of no operations has nothing to fuse");
+  static_assert(T::input_precision == op::Precision::float32, "cxrnet: bench/fusion times stacks in Float32");
   static constexpr auto plan = plan_memory<static_cast<std::size_t>(T::operation_count) + 1>(
-      Operations::operations, 0, T::input, [](Dims dims) { return Backend::value_bytes(dims); });
+      Operations::operations, 0, T::input, &Backend::value_bytes);
   static constexpr ProgramSpec spec{Operations::operations, T::parameters, plan.values, plan.gradients, plan.bytes, 0,
                                     Operations::output, T::input, T::output, Mode::inference};
 };

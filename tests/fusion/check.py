@@ -49,7 +49,7 @@ def test_the_sample_is_measured_and_counted(case):
     options = ["--batch", "1,3", "--operations", "--json", files["json"], "--csv", files["csv"], "--plot", files["svg"]]
     done = run([case.programs / "fusion_net"], *QUICK, *options)
     assert done.returncode == 0
-    for text in ("unfused", "+FuseWinogradMaxPool", "convolution+bias+relu+max_pool", "speed-up"):
+    for text in ("unfused", "+FuseCpuMaxPool", "convolution+bias+relu+max_pool", "speed-up"):
         assert text in done.stdout, text
     result = json.loads(files["json"].read_text())
     peak, bandwidth = result["machine"]["fma_gflop_per_s"], result["machine"]["triad_gb_per_s"]
@@ -57,7 +57,7 @@ def test_the_sample_is_measured_and_counted(case):
     assert [(stack["stack"], stack["batch"]) for stack in result["stacks"]] == [("sample_net", 1), ("sample_net", 3)]
     for stack in result["stacks"]:
         variants = stack["variants"]
-        assert [v["rules"] for v in variants] == ["unfused", "+FuseBias", "+FuseRelu", "+FuseWinogradMaxPool"]
+        assert [v["rules"] for v in variants] == ["unfused", "+FuseBias", "+FuseRelu", "+FuseCpuMaxPool"]
         assert [len(v["operations"]) for v in variants] == [14, 10, 7, 6]
         assert stack["runs"] >= 2
         for variant, fused in ((variants[0], False), (variants[-1], True)):

@@ -124,7 +124,7 @@ inline dnnl::pooling_forward::primitive_desc choose_pool(const Build& build, con
   const auto found = pooling(src, dst, window, algorithm, kind_of(o));
   const bool plain_loops = std::string_view(found.impl_info_str()).starts_with("ref");
   // AVX2 has no kernel for our own convolutions' blocks of 16 channels.
-  return plain_loops && !o.backward() ? pooling(plain(o.in, build.batch), dst, window, algorithm, kind_of(o)) : found;
+  return plain_loops && !o.backward() && !same ? pooling(plain(o.in, build.batch), dst, window, algorithm, kind_of(o)) : found;
 }
 
 inline void forward_pool(Build& build, const op::Operation& o, Step& step, int& kept) {
