@@ -7,6 +7,7 @@
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/layers/input.hpp>
 #include <cxrnet/layers/max_pool.hpp>
+#include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/features.hpp>
 
 #include "catch.hpp"

@@ -5,6 +5,7 @@
 #include <cxrnet/layers/input.hpp>
 #include <cxrnet/layers/residual.hpp>
 #include <cxrnet/report/summary.hpp>
+#include <cxrnet/train/classifier.hpp>
 
 #include "catch.hpp"
 #include "message.hpp"

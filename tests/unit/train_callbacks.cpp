@@ -1,4 +1,5 @@
 #include <cxrnet/io/model_io.hpp>
+#include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/callbacks.hpp>
 #include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>

@@ -1,3 +1,4 @@
+#include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/checkpointing.hpp>
 
 #include <cxrnet/backend/reference/reference.hpp>

@@ -9,6 +9,7 @@
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/layers/input.hpp>
 #include <cxrnet/data/label_table.hpp>
+#include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/fit.hpp>
 #include <cxrnet/train/learning_rate.hpp>

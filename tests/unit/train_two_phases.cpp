@@ -2,6 +2,7 @@
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/models/vgg16.hpp>
+#include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/fit.hpp>
 
 #include "catch.hpp"
