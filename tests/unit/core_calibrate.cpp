@@ -144,7 +144,7 @@ TEST_CASE("An observer sees each operation's value as plain floats", "[core_cali
   for (std::size_t i = 0; i < bytes.size(); ++i) CHECK(relative_difference(bytes[i], expected[i]) < 0.03);
 }
 
-TEST_CASE("Safetensors keep a network in Int8; Keras's files hold its floats", "[core_calibrate]") {
+TEST_CASE("Safetensors keep a network in Int8, and Keras's files hold its floats", "[core_calibrate]") {
   const TemporaryFolder folder;
   const auto start = initial_parameters<Net<Float32>>(8);
   const auto parameters = calibrated<ImageNetCaffe>(start);

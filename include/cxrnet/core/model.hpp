@@ -47,14 +47,16 @@ void preprocess(std::span<const Pixel> image, int channels, std::span<float> pre
 
 namespace detail {
 
-/// The first layer whose operations the backend lacks in their precision, -1: none.
+/// The first layer whose operations the backend lacks in their precision, -1: none, or the network has a fault already.
 template <class Net, class Backend, Mode mode>
 constexpr int unrunnable_layer() {
-  for (const auto& operation : Rewrite<Net, Backend, mode>::operations) {
-    if (operation.precision != op::Precision::float32 && !Backend::runs(operation)) return operation.layer;
-    // Only what computes in bytes reads an image's.
-    const bool reads_image = operation.inputs[0] == 0 && Traits<Net>::input_precision == op::Precision::int8;
-    if (reads_image && operation.precision != op::Precision::int8) return operation.layer;
+  if constexpr (analysed<typename expand<Net>::type>::value.fault < 0) {
+    for (const auto& operation : Rewrite<Net, Backend, mode>::operations) {
+      if (operation.precision != op::Precision::float32 && !Backend::runs(operation)) return operation.layer;
+      // Only what computes in bytes reads an image's.
+      const bool reads_image = operation.inputs[0] == 0 && Traits<Net>::input_precision == op::Precision::int8;
+      if (reads_image && operation.precision != op::Precision::int8) return operation.layer;
+    }
   }
   return -1;
 }
