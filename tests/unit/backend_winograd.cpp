@@ -58,7 +58,8 @@ std::vector<double> convolved(const Case& c, const std::vector<float>& x, const 
 
 /// The largest error of a convolution run with a plan.
 double error_of(const Case& c, SimdTarget target, const WinogradPlan& plan) {
-  const auto& [n, s] = c;
+  const int n = c.n;
+  const WinogradShape& s = c.shape;
   const auto x = draws(1, static_cast<std::size_t>(n * s.height * s.width * s.in));
   const auto g = draws(2, static_cast<std::size_t>(9 * s.in * s.out));
   const auto b = draws(3, static_cast<std::size_t>(s.out));
