@@ -125,6 +125,34 @@ TEST_CASE("A plan changes no bit of a result", "[backend]") {
   CHECK(std::equal(second.begin(), second.end(), whole.begin() + 12 * 20 * 48));
 }
 
+TEST_CASE("Winograd's data gradient is the adjoint of its convolution", "[backend]") {
+  const int n = 2, height = 13, width = 10, in = 48, out = 80;
+  const auto pixels = static_cast<std::size_t>(n * height * width);
+  const auto x = draws(6, pixels * in), g = draws(7, std::size_t{9} * in * out), dy = draws(8, pixels * out);
+  for (const SimdTarget target : simd_targets()) {
+    const auto run = [&](const WinogradShape& shape, cpu::WinogradPass pass, const std::vector<float>& from) {
+      const cpu::Winograd convolution(shape, target, cpu::plan_winograd(shape, n, 2), 2);
+      const AlignedBytes packed(shape.weights() * sizeof(float)), scratch(convolution.scratch_bytes());
+      std::vector<float> to(pixels * static_cast<std::size_t>(shape.out));
+      convolution.pack(g.data(), reinterpret_cast<float*>(packed.data()), pass);
+      convolution.run(n, from.data(), reinterpret_cast<const float*>(packed.data()), nullptr, to.data(),
+                      reinterpret_cast<float*>(scratch.data()));
+      return to;
+    };
+    const auto dot = [](const std::vector<float>& a, const std::vector<float>& b) {
+      double sum = 0;
+      for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+      return sum;
+    };
+    const auto y = run({height, width, in, out}, cpu::WinogradPass::forward, x);
+    const auto dx = run({height, width, out, in}, cpu::WinogradPass::data_gradient, dy);
+    // Both sums are over some 20 thousand products of sums of some 400, each of the order of 10.
+    INFO(name_of(target));
+    CHECK(std::abs(dot(y, dy) - dot(x, dx)) < 1e-5 * std::sqrt(dot(y, y) * dot(dy, dy)));
+    CHECK(std::abs(dot(y, dy)) > 1e-3 * std::sqrt(dot(y, y) * dot(dy, dy)));
+  }
+}
+
 TEST_CASE("Winograd takes 3x3 convolutions of whole blocks of channels alone", "[backend]") {
   op::Operation o;
   o.kind = op::Kind::convolution;

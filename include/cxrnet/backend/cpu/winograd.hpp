@@ -40,9 +40,23 @@ struct WinogradShape {
   }
 };
 
+/// Which of a convolution's two maps is computed: its output, or its input's gradient out of its output's.
+enum class WinogradPass { forward, data_gradient };
+
+/// Where a kernel of 3 x 3 x in x out numbers has those of a pass. The data gradient is the convolution of the output's
+/// gradient with the kernel turned by half a circle, whose inputs are the kernel's outputs.
+struct WinogradTaps {
+  const float* first;
+  std::ptrdiff_t tap, in, out;  ///< steps from one to the next
+};
+constexpr WinogradTaps winograd_taps(const float* hwio, std::ptrdiff_t in, std::ptrdiff_t out, WinogradPass pass) {
+  if (pass == WinogradPass::forward) return {hwio, in * out, out, 1};
+  return {hwio + 8 * out * in, -out * in, 1, in};  // in and out are the pass's own: the kernel's are the other way round
+}
+
 /// The kernels for one instruction set.
 struct WinogradKernels {
-  void (*transform_weights)(const WinogradShape&, int panel, const float* hwio, float* packed);
+  void (*transform_weights)(const WinogradShape&, int panel, const WinogradTaps&, float* packed);
   void (*transform_tiles)(const WinogradShape&, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
                           int first_block, int last_block, float* v);
   void (*multiply)(const WinogradShape&, int first_point, int last_point, std::ptrdiff_t count, const float* v,
@@ -115,10 +129,11 @@ class Winograd {
     return numbers * sizeof(float);
   }
 
-  /// Transforms a kernel of 3 x 3 x in x out numbers to `weights()` of them.
-  void pack(const float* hwio, float* packed) const {
+  /// Transforms a convolution's kernel (HWIO) to `weights()` numbers.
+  void pack(const float* hwio, float* packed, WinogradPass pass = WinogradPass::forward) const {
+    const WinogradTaps taps = winograd_taps(hwio, shape_.in, shape_.out, pass);
     for_each_item(static_cast<std::size_t>(shape_.panels()), threads_, [&](std::size_t panel, std::size_t) {
-      kernels_->transform_weights(shape_, static_cast<int>(panel), hwio, packed + panel * panel_weights());
+      kernels_->transform_weights(shape_, static_cast<int>(panel), taps, packed + panel * panel_weights());
     });
   }
 

@@ -47,7 +47,7 @@ struct Four {
 }
 
 /// U = G g G^T for one panel of output channels, those past the end zero: [36][in][32].
-inline void transform_weights(const WinogradShape& s, int panel, const float* hwio, float* packed) {
+inline void transform_weights(const WinogradShape& s, int panel, const WinogradTaps& from, float* packed) {
   constexpr int wide = WinogradShape::panel;
   // G's rows: what the interpolation points give, over the product of their distances from the others.
   constexpr float g[6][3] = {{1.0F, 0.0F, 0.0F},
@@ -60,7 +60,10 @@ inline void transform_weights(const WinogradShape& s, int panel, const float* hw
   const std::ptrdiff_t count = std::min<std::ptrdiff_t>(wide, s.out - first);
   alignas(64) float taps[9 * wide] = {};
   for (std::ptrdiff_t c = 0; c < s.in; ++c) {
-    for (std::ptrdiff_t tap = 0; tap < 9; ++tap) std::copy_n(hwio + (tap * s.in + c) * s.out + first, count, taps + tap * wide);
+    for (std::ptrdiff_t tap = 0; tap < 9; ++tap) {
+      const float* const row = from.first + tap * from.tap + c * from.in + first * from.out;
+      for (std::ptrdiff_t k = 0; k < count; ++k) taps[tap * wide + k] = row[k * from.out];
+    }
     for (std::ptrdiff_t k = 0; k < wide; k += lanes) {
       for (std::ptrdiff_t i = 0; i < 6; ++i) {
         Vector half[3];

@@ -48,8 +48,19 @@ inline void backward_convolution_weights(Build& build, const op::Operation& o, S
   if (!straight) step.calls.push_back(build.reorder(weights, logical));
 }
 
+/// The same by our own Winograd: a convolution of the output's gradient.
+inline void backward_fused_data(Build& build, const op::Operation& o, Step& step) {
+  const cpu::WinogradShape shape{o.in.height, o.in.width, o.out.channels, o.in.channels};
+  const Operand from = build.bring(build.gradient(o.output), blocked(o.out, build.batch), 1, step);
+  const Operand target = gradient_target(build, o.inputs[0], blocked(o.in, build.batch));
+  build.fuse(shape, cpu::WinogradPass::data_gradient, o, from, target, step);
+  step.algorithm = (o.gradient_parameters ? step.algorithm + ", " : "") + fused_name();
+  deliver(build, target, o.inputs[0], step.calls);
+}
+
 /// The gradient of a convolution's input.
 inline void backward_convolution_data(Build& build, const op::Operation& o, Step& step) {
+  if (fuses(build, o)) return backward_fused_data(build, o, step);
   const auto pd = convolution_backward_data(o, build.layout(o.inputs[0]), build.layout(o.output), build.batch,
                                             backward_algorithm(build, o));
   const Operand dst = build.bring(build.gradient(o.output), pd.diff_dst_desc(), 1, step);

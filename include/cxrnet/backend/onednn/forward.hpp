@@ -39,22 +39,16 @@ inline bool has_bfloat16() {
 inline Desc blocked(Dims dims, int n) { return f32(batch_of(dims, n), Tag::nChw16c); }
 
 /// Whether our own Winograd runs this operation.
-inline bool fuses(const Build& build, const op::Operation& o) { return build.fuses && !o.backward() && cpu::has_winograd(o); }
+inline bool fuses(const Build& build, const op::Operation& o) { return build.fuses && cpu::has_winograd(o); }
+inline std::string fused_name() { return "winograd_4x3:" + std::string(name_of(simd_target())); }
 
 inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
-  const SimdTarget target = simd_target();
   const cpu::WinogradShape shape{o.in.height, o.in.width, o.in.channels, o.out.channels,
                                  o.activation == op::Activation::relu, o.pool.height != 0};
-  const int threads = thread_count();
-  const auto plan = cpu::plan_winograd(shape, build.batch, threads);
-  step.fused.emplace(shape, target, plan, threads);
-  step.fused_source = build.bring(build.value(o.inputs[0]), blocked(o.in, build.batch), 0, step);
-  step.after_host = step.calls.size();
+  const Operand from = build.bring(build.value(o.inputs[0]), blocked(o.in, build.batch), 0, step);
   build.settle(o.output, o.out, blocked(o.out, build.batch));
-  build.scratch_bytes = std::max(build.scratch_bytes, step.fused->scratch_bytes());
-  step.fused_weights = build.fused.size();
-  build.fused.push_back({o.kernel, *step.fused, AlignedBytes(shape.weights() * sizeof(float), Fill::none)});
-  step.algorithm = "winograd_4x3:" + std::string(name_of(target));
+  build.fuse(shape, cpu::WinogradPass::forward, o, from, build.value(o.output), step);
+  step.algorithm = fused_name();
 }
 
 /// Winograd where it may be; else direct, from the layout at hand if that has a kernel of its own, to the layout that

@@ -60,7 +60,7 @@ class Program {
     stream.wait();
     for (FusedWeights& weights : build_.fused) {
       const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(weights.parameter)];
-      weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(weights.packed.data()));
+      weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(weights.packed.data()), weights.pass);
     }
     for (QuantizedWeights& weights : build_.quantized) {
       weights.convolution.pack(quantized(spec_, *weights.operation, parameters_), weights.packed.data());
@@ -102,6 +102,9 @@ class Program {
   void show(Context& context, std::size_t i, int n) const;
   /// A map of bytes as plain floats.
   void dequantize(Context& context, int value, Dims dims, int scale, int n, float* to) const;
+
+  /// Runs a step's convolution by our own Winograd.
+  void run_fused(Context& context, const FusedConvolution& step, int n) const;
 
   /// Runs forward step i; the rows behind the n-th are the batch's zeros.
   void run_forward(Context& context, std::size_t i, int n) const;
@@ -248,6 +251,14 @@ class Program::Context {
   std::vector<Gradient> gradients_;
 };
 
+inline void Program::run_fused(Context& context, const FusedConvolution& step, int n) const {
+  const auto bias = static_cast<std::size_t>(step.bias);
+  step.convolution.run(n, static_cast<const float*>(context.locate(step.from)),
+                       reinterpret_cast<const float*>(build_.fused[step.weights].packed.data()),
+                       step.bias < 0 ? nullptr : parameters_ + spec_.parameters[bias].offset,
+                       static_cast<float*>(context.locate(step.to)), reinterpret_cast<float*>(context.workspace_));
+}
+
 inline void Program::run_forward(Context& context, std::size_t i, int n) const {
   const Step& step = forward_[i];
   const op::Operation& o = *step.operation;
@@ -272,13 +283,8 @@ inline void Program::run_forward(Context& context, std::size_t i, int n) const {
   const std::size_t after = std::min(step.after_host, step.calls.size());
   context.execute(step, context.forward_[i], 0, after);
   if (step.exact) context.execute_exact(Context::Way::forward, i, step, n, nullptr);
-  if (step.fused) {
-    // Where nothing goes backward, nobody reads the rows behind the n-th.
-    step.fused->run(backward_.empty() ? n : build_.batch, static_cast<const float*>(context.locate(step.fused_source)),
-                    reinterpret_cast<const float*>(build_.fused[step.fused_weights].packed.data()),
-                    o.bias < 0 ? nullptr : parameters_ + spec_.parameters[static_cast<std::size_t>(o.bias)].offset,
-                    context.value(o.output), reinterpret_cast<float*>(context.workspace_));
-  }
+  // Where nothing goes backward, nobody reads the rows behind the n-th.
+  if (step.fused) run_fused(context, *step.fused, backward_.empty() ? n : build_.batch);
   if (step.blocked_bias) {
     add_blocked_bias(o.in, build_.batch, context.value(o.inputs[0]),
                      parameters_ + spec_.parameters[static_cast<std::size_t>(o.bias)].offset, context.value(o.output));
@@ -368,6 +374,7 @@ inline void Program::backward(Context& context, int n, const float* seed, float*
       if (!logits) activation_backward(o, build_.batch, host);
       context.execute(step, context.backward_[i], 0, after);
       if (step.exact) context.execute_exact(Context::Way::backward, i, step, n, gradients);
+      if (step.fused) run_fused(context, *step.fused, build_.batch);
       run_backward_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters, host);
       context.execute(step, context.backward_[i], after, step.calls.size());
     }

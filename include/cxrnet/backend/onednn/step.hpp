@@ -19,7 +19,7 @@ namespace cxrnet::onednn {
 
 /// Which convolution algorithms may be picked. `direct` gives the least rounding; `automatic` takes Winograd (Lavin
 /// and Gray 2015) where oneDNN has it for the processor: F(4x4, 3x3) or F(2x2, 3x3), two to three times as fast; `fused`
-/// takes our own F(4x4, 3x3) before either, for what does not train.
+/// takes our own F(4x4, 3x3) before either, forward and for the gradient of what a convolution reads.
 enum class Algorithms { automatic, direct, fused };
 
 enum class Where { value, gradient, staging, scratch, kept, packed, parameter, parameter_gradient };
@@ -44,6 +44,15 @@ struct Call {
   }
 };
 
+/// A convolution by our own Winograd: what it reads and writes, its weights' number among Build::fused.
+struct FusedConvolution {
+  cpu::Winograd convolution;
+  Operand from;
+  Operand to;
+  std::size_t weights;
+  int bias;  ///< parameter number, -1: none
+};
+
 /// One operation, one way: calls, then what we do ourselves, then the calls that bring its result home.
 struct Step {
   const op::Operation* operation;
@@ -56,10 +65,7 @@ struct Step {
   /// A call whose result depends on how many images there are, which the batch's zero rows must not count as: the call
   /// for n images, whose rows behind them are set to zero in `rest`.
   std::function<Call(int n)> exact{};
-  /// Our own convolution, what it reads, its weights' number among Build::fused.
-  std::optional<cpu::Winograd> fused{};
-  Operand fused_source{Where::value, -1, {}};
-  std::size_t fused_weights = 0;
+  std::optional<FusedConvolution> fused{};
   Operand rest{Where::value, -1, {}};
   /// Our own convolution on bytes, and its weights' number among Build::quantized.
   std::optional<cpu::ByteConvolution> bytes{};
@@ -80,6 +86,7 @@ struct Packed {
 struct FusedWeights {
   int parameter;
   cpu::Winograd convolution;
+  cpu::WinogradPass pass;
   AlignedBytes packed;
 };
 
@@ -192,6 +199,17 @@ struct Build {
     const Operand copy = staging(area, wanted);
     step.calls.push_back(reorder(from, copy));
     return copy;
+  }
+
+  /// Our own Winograd for one pass of a convolution, from one map to another, both blocked.
+  void fuse(const cpu::WinogradShape& shape, cpu::WinogradPass pass, const op::Operation& o, const Operand& from,
+            const Operand& to, Step& step) {
+    const int threads = thread_count();
+    const cpu::Winograd convolution(shape, simd_target(), cpu::plan_winograd(shape, batch, threads), threads);
+    scratch_bytes = std::max(scratch_bytes, convolution.scratch_bytes());
+    step.after_host = step.calls.size();
+    step.fused = {convolution, from, to, fused.size(), pass == cpu::WinogradPass::forward ? o.bias : -1};
+    fused.push_back({o.kernel, convolution, pass, AlignedBytes(shape.weights() * sizeof(float), Fill::none)});
   }
 
   /// A parameter in the layout that a primitive wants: as it lies, or packed.
