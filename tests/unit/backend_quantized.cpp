@@ -1,4 +1,5 @@
-#include <cxrnet/backend/cpu/quantized.hpp>
+#include <cxrnet/backend/cpu/quantized_winograd.hpp>
+#include <cxrnet/core/aligned.hpp>
 
 #include "catch.hpp"
 #include "simd_targets.hpp"
@@ -158,4 +159,64 @@ TEST_CASE("Sums become bytes with halves to even, nothing below 0 and nothing ab
   CHECK(op::requantized(7, 0.5F) == 4);
   CHECK(op::requantized(-9, 1.0F) == 0);
   CHECK(op::requantized(1 << 30, 1.0F) == 255);
+}
+
+TEST_CASE("Winograd on bytes gives the direct convolution's bytes on every instruction set", "[backend_quantized]") {
+  struct Case {
+    int height, width, in, out, batch;
+    bool pool;
+  };
+  // A batch of 1 goes through points, others through tiles; 13 and 31 leave tiles that end outside the map.
+  const Case cases[] = {{28, 28, 64, 128, 1, false}, {28, 28, 64, 128, 5, true}, {13, 31, 32, 48, 3, false},
+                        {17, 30, 48, 16, 2, true},   {4, 4, 16, 80, 1, true},    {56, 60, 16, 32, 4, false}};
+  for (const SimdTarget target : simd_targets()) {
+    if (target == SimdTarget::avx512 && !cpu::has_byte_products()) continue;
+    for (const Case& c : cases) {
+      const op::Operation o = convolution(image_dims(c.height, c.width, c.in), c.out, 3, 1, c.pool);
+      const auto in = static_cast<std::size_t>(c.in), out = static_cast<std::size_t>(c.out);
+      const auto q = op::quantize(o, numbers(9 * in * out, -1, 1, 1), numbers(out, -9, 9, 2), numbers(in, 0.01F, 0.02F, 3),
+                                  numbers(out, 0.05F, 0.2F, 4), {});
+      const cpu::ByteShape shape = cpu::byte_shape(o);
+      const cpu::ByteConvolution direct(shape, target, 2);
+      const cpu::ByteWinograd winograd(shape, target, c.batch, 2);
+      REQUIRE(winograd.fits(q));
+      std::vector<std::uint8_t> x(static_cast<std::size_t>(c.batch * shape.from.size()));
+      std::mt19937 random(5);
+      for (int i = 0; i < c.batch; ++i) {
+        for (int row = 0; row < c.height; ++row) {
+          for (int column = 0; column < c.width; ++column) {
+            for (int k = 0; k < c.in; ++k) x[at(shape.from, i, row, column, k)] = static_cast<std::uint8_t>(random());
+          }
+        }
+      }
+      const AlignedBytes direct_packed(direct.packed_bytes()), packed(winograd.packed_bytes()), scratch(winograd.scratch_bytes());
+      direct.pack(q, direct_packed.data());
+      winograd.pack(q, packed.data());
+      std::vector<std::uint8_t> expected(static_cast<std::size_t>(c.batch * shape.to.size()), 77), y = expected;
+      direct.run(c.batch, x.data(), direct_packed.data(), expected.data());
+      winograd.run(c.batch, x.data(), packed.data(), y.data(), scratch.data());
+      CAPTURE(name_of(target), c.height, c.width, c.in, c.out, c.batch, c.pool);
+      CHECK(std::ranges::count_if(expected, [](std::uint8_t byte) { return byte != 0 && byte != 255; }) > 100);
+      CHECK(y == expected);
+    }
+  }
+}
+
+TEST_CASE("Winograd on bytes refuses weights whose sums could be too large for it, and only those", "[backend_quantized]") {
+  const op::Operation o = convolution(image_dims(28, 28, 256), 128, 3, 1, false);
+  REQUIRE(cpu::has_byte_winograd(o));
+  const cpu::ByteWinograd winograd(cpu::byte_shape(o), cpu::byte_target(), 1, 1);
+  op::QuantizedConvolution q{std::vector<std::int8_t>(std::size_t{9} * 256 * 128), std::vector<std::int32_t>(9 * 128),
+                             std::vector<float>(128, 1.0F)};
+  // 255 * 57 * 9 * 256 is just below 2^25, 255 * 58 * 9 * 256 just above.
+  for (std::size_t i = 7; i < q.kernel.size(); i += 128) q.kernel[i] = i % 256 == 7 ? 57 : -57;
+  CHECK(winograd.fits(q));
+  for (std::size_t i = 7; i < q.kernel.size(); i += 128) q.kernel[i] = 58;
+  CHECK_FALSE(winograd.fits(q));
+
+  op::Operation few = o;
+  few.in.channels = 32;
+  CHECK_FALSE(cpu::has_byte_winograd(few));
+  CHECK_FALSE(cpu::has_byte_winograd(convolution(image_dims(14, 14, 512), 512, 3, 1, false)));
+  CHECK_FALSE(cpu::has_byte_winograd(convolution(image_dims(28, 28, 256), 128, 3, 0, false)));
 }

@@ -69,7 +69,7 @@ double error_of(const Case& c, SimdTarget target, const WinogradPlan& plan) {
   std::vector<float> y(static_cast<std::size_t>(n * height * width * s.out));
   convolution.pack(g.data(), reinterpret_cast<float*>(packed.data()));
   convolution.run(n, x.data(), reinterpret_cast<const float*>(packed.data()), b.data(), y.data(),
-                  reinterpret_cast<float*>(scratch.data()));
+                  scratch.data());
   const std::vector<double> expected = convolved(c, x, g, b);
   double worst = 0;
   for (int i = 0; i < n; ++i) {
@@ -115,7 +115,7 @@ TEST_CASE("A plan changes no bit of a result", "[backend]") {
     const AlignedBytes packed(shape.weights() * sizeof(float)), scratch(convolution.scratch_bytes());
     std::vector<float> y(static_cast<std::size_t>(n) * 12 * 20 * 48);
     convolution.pack(g.data(), reinterpret_cast<float*>(packed.data()));
-    convolution.run(n, from, reinterpret_cast<const float*>(packed.data()), nullptr, y.data(), reinterpret_cast<float*>(scratch.data()));
+    convolution.run(n, from, reinterpret_cast<const float*>(packed.data()), nullptr, y.data(), scratch.data());
     return y;
   };
   const auto whole = run({WinogradPlan::Order::tiles, 28}, 2, x.data());
@@ -136,7 +136,7 @@ TEST_CASE("Winograd's data gradient is the adjoint of its convolution", "[backen
       std::vector<float> to(pixels * static_cast<std::size_t>(shape.out));
       convolution.pack(g.data(), reinterpret_cast<float*>(packed.data()), pass);
       convolution.run(n, from.data(), reinterpret_cast<const float*>(packed.data()), nullptr, to.data(),
-                      reinterpret_cast<float*>(scratch.data()));
+                      scratch.data());
       return to;
     };
     const auto dot = [](const std::vector<float>& a, const std::vector<float>& b) {

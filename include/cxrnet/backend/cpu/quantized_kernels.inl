@@ -1,37 +1,5 @@
 // Convolutions on bytes for one instruction set; included by quantized.hpp.
-
-constexpr int lanes = CXRNET_SIMD_BYTES / 4;
-using Words = std::int32_t __attribute__((vector_size(CXRNET_SIMD_BYTES)));
-using Floats = float __attribute__((vector_size(CXRNET_SIMD_BYTES)));
-using Bytes = std::uint8_t __attribute__((vector_size(CXRNET_SIMD_BYTES / 4)));
-
-template <class Vector, class T>
-[[gnu::always_inline]] inline Vector load(const T* from) {
-  Vector v;
-  std::memcpy(&v, from, sizeof v);
-  return v;
-}
-template <class Vector, class T>
-[[gnu::always_inline]] inline void store(T* to, Vector v) {
-  std::memcpy(to, &v, sizeof v);
-}
-
-/// Four bytes in every lane.
-[[gnu::always_inline]] inline Words broadcast(const std::uint8_t* bytes) {
-#if CXRNET_SIMD_BYTES == 64
-  // g++ 12 would load all of a tile's bytes into general registers, and spill these.
-  struct __attribute__((packed, may_alias)) Four {
-    std::int32_t value;
-  };
-  Words v;
-  asm("vpbroadcastd %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const Four*>(bytes)));
-  return v;
-#else
-  std::int32_t four = 0;
-  std::memcpy(&four, bytes, 4);
-  return four - Words{};
-#endif
-}
+#include <cxrnet/backend/cpu/byte_vectors.inl>
 
 /// Weights of four input channels, ready to be multiplied.
 struct Weights {
@@ -49,20 +17,6 @@ struct Weights {
 #endif
 };
 
-/// The sums of two products each of 16 bits.
-#if CXRNET_SIMD_BYTES != 64
-[[gnu::always_inline]] inline Words add_pairs(Words a, Words b) {
-  using Shorts = std::int16_t __attribute__((vector_size(CXRNET_SIMD_BYTES)));
-#if CXRNET_SIMD_BYTES == 32
-  return reinterpret_cast<Words>(__builtin_ia32_pmaddwd256(reinterpret_cast<Shorts>(a), reinterpret_cast<Shorts>(b)));
-#elif defined(__x86_64__)
-  return reinterpret_cast<Words>(__builtin_ia32_pmaddwd128(reinterpret_cast<Shorts>(a), reinterpret_cast<Shorts>(b)));
-#else
-  return ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
-#endif
-}
-#endif
-
 /// sum + the products of four bytes with four weights in each lane, exact.
 [[gnu::always_inline]] inline void add_products(Words& sum, Words bytes, const Weights& w) {
 #if CXRNET_SIMD_BYTES == 64
@@ -73,8 +27,6 @@ struct Weights {
   sum += add_pairs(reinterpret_cast<Words>(both & 255), w.even) + add_pairs(reinterpret_cast<Words>(both >> 8), w.odd);
 #endif
 }
-
-[[gnu::always_inline]] inline Words larger(Words a, Words b) { return a > b ? a : b; }
 
 /// Sums of R results in a row with two registers of output channels, all in registers.
 template <int R>
@@ -119,13 +71,6 @@ struct Sums<0> {
   [[gnu::always_inline]] void put(std::int32_t*) const {}
   [[gnu::always_inline]] void add_bias(const std::int32_t* const*, int, int) {}
 };
-
-/// max(sum, 0) times multiplier as a byte, halves to even: adding 1.5 * 2^23 leaves no bits behind the point.
-[[gnu::always_inline]] inline Bytes requantize(Words sum, Floats multiplier) {
-  Floats f = __builtin_convertvector(larger(sum, Words{}), Floats) * multiplier;
-  f = f < 255.0F ? f : Floats{} + 255.0F;
-  return __builtin_convertvector(reinterpret_cast<Words>(f + 12582912.0F) & 255, Bytes);
-}
 
 /// Sums of R results from `x` on, for two registers of output channels from `w` on.
 template <int R, int block>

@@ -101,97 +101,132 @@ constexpr bool has_winograd(const op::Operation& o) {
 }
 
 /// A plan for batches of `n` images: by points where a thread has too few tiles to read all weights for, or where the
-/// weights are larger than a cache that threads share.
-constexpr WinogradPlan plan_winograd(const WinogradShape& shape, int n, int threads) {
+/// weights are larger than a cache that threads share. A transformed number and a weight have so many bytes.
+constexpr WinogradPlan plan_winograd(const WinogradShape& shape, int n, int threads, std::ptrdiff_t number = sizeof(float)) {
   constexpr std::ptrdiff_t rows = 14;  // what a kernel takes at once
   constexpr std::ptrdiff_t shared_cache = std::ptrdiff_t{20} << 20U;
   const std::ptrdiff_t tiles = shape.tiles() * n;
-  const bool light = shape.weights() * sizeof(float) <= static_cast<std::size_t>(shared_cache);
+  const bool light = shape.weights() * static_cast<std::size_t>(number) <= static_cast<std::size_t>(shared_cache);
   if (light && tiles >= 7 * rows * threads) return {WinogradPlan::Order::tiles, 2 * rows};
-  const std::ptrdiff_t tile_bytes = 36 * 4 * (std::ptrdiff_t{shape.in} + WinogradShape::panel * shape.panels());
+  const std::ptrdiff_t tile_bytes = 36 * (number * shape.in + 4 * WinogradShape::panel * shape.panels());
   const std::ptrdiff_t most = std::max(2 * rows, shared_cache * 3 / 2 / tile_bytes);
   const std::ptrdiff_t blocks = (tiles + most - 1) / most;
   const std::ptrdiff_t equal = (tiles + blocks - 1) / blocks;
   return {WinogradPlan::Order::points, std::min(tiles, (equal + rows - 1) / rows * rows)};
 }
 
+/// What a convolution works on, of which `Tile` is a transformed number and `Product` a sum of products of such.
+template <class Tile, class Product>
+struct WinogradScratch {
+  WinogradShape shape;
+  WinogradPlan plan;
+  std::size_t threads;
+
+  [[nodiscard]] std::size_t tile_bytes() const {
+    return std::size_t{36} * static_cast<std::size_t>(plan.block) * static_cast<std::size_t>(shape.in) * sizeof(Tile);
+  }
+  [[nodiscard]] std::size_t product_bytes() const {
+    return std::size_t{36} * static_cast<std::size_t>(plan.block) * WinogradShape::panel * sizeof(Product);
+  }
+  /// Each a multiple of 64: blocks of 16 channels and of 32.
+  [[nodiscard]] std::size_t bytes() const {
+    return plan.order == WinogradPlan::Order::tiles ? (tile_bytes() + product_bytes()) * threads
+                                                    : tile_bytes() + product_bytes() * static_cast<std::size_t>(shape.panels());
+  }
+};
+
+/// Goes through n images' tiles by a plan, on threads:
+///   transform(first, count, first_block, last_block, v)   tiles of the input, of some blocks of 16 channels
+///   multiply(first_point, last_point, count, v, panel, by_points, m)
+///   finish(panel, first, count, m)
+template <class Tile, class Product, class Transform, class Multiply, class Finish>
+void run_winograd(const WinogradScratch<Tile, Product>& s, int n, std::byte* scratch, Transform transform, Multiply multiply,
+                  Finish finish) {
+  const std::ptrdiff_t tiles = s.shape.tiles() * n;
+  const int panels = s.shape.panels();
+  if (s.plan.order == WinogradPlan::Order::tiles) {
+    const std::ptrdiff_t blocks = (tiles + s.plan.block - 1) / s.plan.block;
+    for_each_item(static_cast<std::size_t>(blocks), s.threads, [&](std::size_t block, std::size_t thread) {
+      const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(block) * s.plan.block;
+      const std::ptrdiff_t count = std::min(s.plan.block, tiles - first);
+      std::byte* const own = scratch + thread * (s.tile_bytes() + s.product_bytes());
+      auto* const v = reinterpret_cast<Tile*>(own);
+      auto* const m = reinterpret_cast<Product*>(own + s.tile_bytes());
+      transform(first, count, 0, s.shape.in / 16, v);
+      for (int panel = 0; panel < panels; ++panel) {
+        multiply(0, 36, count, v, panel, false, m);
+        finish(panel, first, count, m);
+      }
+    });
+    return;
+  }
+  const int groups = std::min(panels, (16 * static_cast<int>(s.threads) + 35) / 36);
+  const int group = (panels + groups - 1) / groups;  // panels that one thread takes of a point
+  auto* const v = reinterpret_cast<Tile*>(scratch);
+  const auto result = [&](int panel) {
+    return reinterpret_cast<Product*>(scratch + s.tile_bytes() + static_cast<std::size_t>(panel) * s.product_bytes());
+  };
+  for (std::ptrdiff_t first = 0; first < tiles; first += s.plan.block) {
+    const std::ptrdiff_t count = std::min(s.plan.block, tiles - first);
+    for_each_item(static_cast<std::size_t>(s.shape.in / 16), s.threads, [&](std::size_t block, std::size_t) {
+      transform(first, count, static_cast<int>(block), static_cast<int>(block) + 1, v);
+    });
+    for_each_item(static_cast<std::size_t>(36 * groups), s.threads, [&](std::size_t item, std::size_t) {
+      const int point = static_cast<int>(item) / groups;
+      const int from = static_cast<int>(item) % groups * group;
+      for (int panel = from; panel < std::min(from + group, panels); ++panel) {
+        multiply(point, point + 1, count, v, panel, true, result(panel));
+      }
+    });
+    for_each_item(static_cast<std::size_t>(panels), s.threads, [&](std::size_t panel, std::size_t) {
+      finish(static_cast<int>(panel), first, count, result(static_cast<int>(panel)));
+    });
+  }
+}
+
 /// A convolution, ready to run.
 class Winograd {
  public:
   Winograd(const WinogradShape& shape, SimdTarget target, WinogradPlan plan, int threads)
-      : shape_(shape), kernels_(&winograd_kernels(target)), plan_(plan), threads_(static_cast<std::size_t>(threads)) {}
+      : kernels_(&winograd_kernels(target)), scratch_{shape, plan, static_cast<std::size_t>(threads)} {}
 
   /// What `run` works on, aligned to 64 bytes.
-  [[nodiscard]] std::size_t scratch_bytes() const {
-    const std::size_t numbers = plan_.order == WinogradPlan::Order::tiles
-                                    ? (transformed() + products()) * threads_
-                                    : transformed() + products() * static_cast<std::size_t>(shape_.panels());
-    return numbers * sizeof(float);
-  }
+  [[nodiscard]] std::size_t scratch_bytes() const { return scratch_.bytes(); }
 
   /// Transforms a convolution's kernel (HWIO) to `weights()` numbers.
   void pack(const float* hwio, float* packed, WinogradPass pass = WinogradPass::forward) const {
-    const WinogradTaps taps = winograd_taps(hwio, shape_.in, shape_.out, pass);
-    for_each_item(static_cast<std::size_t>(shape_.panels()), threads_, [&](std::size_t panel, std::size_t) {
-      kernels_->transform_weights(shape_, static_cast<int>(panel), taps, packed + panel * panel_weights());
+    const WinogradShape& shape = scratch_.shape;
+    const WinogradTaps taps = winograd_taps(hwio, shape.in, shape.out, pass);
+    for_each_item(static_cast<std::size_t>(shape.panels()), scratch_.threads, [&](std::size_t panel, std::size_t) {
+      kernels_->transform_weights(shape, static_cast<int>(panel), taps, packed + panel * panel_weights());
     });
   }
 
   /// n images from x to y, both blocked; `bias` may be null.
-  void run(int n, const float* x, const float* packed, const float* bias, float* y, float* scratch) const {
-    const std::ptrdiff_t tiles = shape_.tiles() * n;
-    const auto finish = kernels_->finish[shape_.relu ? 1 : 0][shape_.pool ? 1 : 0];
-    const auto weights = [&](int panel) { return packed + static_cast<std::size_t>(panel) * panel_weights(); };
-    if (plan_.order == WinogradPlan::Order::tiles) {
-      const std::ptrdiff_t blocks = (tiles + plan_.block - 1) / plan_.block;
-      for_each_item(static_cast<std::size_t>(blocks), threads_, [&](std::size_t block, std::size_t thread) {
-        const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(block) * plan_.block;
-        const std::ptrdiff_t count = std::min(plan_.block, tiles - first);
-        float* const v = scratch + thread * (transformed() + products());
-        float* const m = v + transformed();
-        kernels_->transform_tiles(shape_, x, first, count, 0, shape_.in / 16, v);
-        for (int panel = 0; panel < shape_.panels(); ++panel) {
-          kernels_->multiply(shape_, 0, 36, count, v, weights(panel), shape_.in * WinogradShape::panel, m);
-          finish(shape_, panel, first, count, m, bias, y);
-        }
-      });
-      return;
-    }
-    const int groups = std::min(shape_.panels(), (16 * static_cast<int>(threads_) + 35) / 36);
-    const int group = (shape_.panels() + groups - 1) / groups;  // panels that one thread takes of a point
-    const auto result = [&](int panel) { return scratch + transformed() + static_cast<std::size_t>(panel) * products(); };
-    for (std::ptrdiff_t first = 0; first < tiles; first += plan_.block) {
-      const std::ptrdiff_t count = std::min(plan_.block, tiles - first);
-      for_each_item(static_cast<std::size_t>(shape_.in / 16), threads_, [&](std::size_t block, std::size_t) {
-        kernels_->transform_tiles(shape_, x, first, count, static_cast<int>(block), static_cast<int>(block) + 1, scratch);
-      });
-      for_each_item(static_cast<std::size_t>(36 * groups), threads_, [&](std::size_t item, std::size_t) {
-        const int point = static_cast<int>(item) / groups;
-        const int from = static_cast<int>(item) % groups * group;
-        for (int panel = from; panel < std::min(from + group, shape_.panels()); ++panel) {
-          kernels_->multiply(shape_, point, point + 1, count, scratch, weights(panel),
-                              static_cast<std::ptrdiff_t>(panel_weights()), result(panel));
-        }
-      });
-      for_each_item(static_cast<std::size_t>(shape_.panels()), threads_, [&](std::size_t panel, std::size_t) {
-        finish(shape_, static_cast<int>(panel), first, count, result(static_cast<int>(panel)), bias, y);
-      });
-    }
+  void run(int n, const float* x, const float* packed, const float* bias, float* y, std::byte* scratch) const {
+    const WinogradShape& shape = scratch_.shape;
+    const auto finish = kernels_->finish[shape.relu ? 1 : 0][shape.pool ? 1 : 0];
+    run_winograd(
+        scratch_, n, scratch,
+        [&](std::ptrdiff_t first, std::ptrdiff_t count, int first_block, int last_block, float* v) {
+          kernels_->transform_tiles(shape, x, first, count, first_block, last_block, v);
+        },
+        [&](int first, int last, std::ptrdiff_t count, const float* v, int panel, bool by_points, float* m) {
+          const auto ahead = by_points ? static_cast<std::ptrdiff_t>(panel_weights()) : shape.in * WinogradShape::panel;
+          kernels_->multiply(shape, first, last, count, v, packed + static_cast<std::size_t>(panel) * panel_weights(), ahead, m);
+        },
+        [&](int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* m) {
+          finish(shape, panel, first, count, m, bias, y);
+        });
   }
 
  private:
-  [[nodiscard]] std::size_t panel_weights() const { return shape_.weights() / static_cast<std::size_t>(shape_.panels()); }
-  [[nodiscard]] std::size_t transformed() const {
-    return std::size_t{36} * static_cast<std::size_t>(plan_.block) * static_cast<std::size_t>(shape_.in);
-  }
-  [[nodiscard]] std::size_t products() const {
-    return std::size_t{36} * static_cast<std::size_t>(plan_.block) * WinogradShape::panel;
+  [[nodiscard]] std::size_t panel_weights() const {
+    return scratch_.shape.weights() / static_cast<std::size_t>(scratch_.shape.panels());
   }
 
-  WinogradShape shape_;
   const WinogradKernels* kernels_;
-  WinogradPlan plan_;
-  std::size_t threads_;
+  WinogradScratch<float, float> scratch_;
 };
 
 }  // namespace cxrnet::cpu

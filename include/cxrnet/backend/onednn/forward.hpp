@@ -263,16 +263,21 @@ inline void forward_on_host(Build& build, const op::Operation& o, Step& step) {
 /// A convolution on bytes, from an image's or a map's to a map's.
 inline void forward_bytes(Build& build, const op::Operation& o, Step& step) {
   const cpu::ByteShape shape = cpu::byte_shape(o);
-  step.bytes.emplace(shape, cpu::byte_target(), thread_count());
+  const SimdTarget target = cpu::byte_target();
+  const int threads = thread_count();
+  QuantizedConvolution made{&o, {shape, target, threads}, std::nullopt};
+  if (cpu::has_byte_winograd(o)) {
+    made.winograd.emplace(shape, target, build.batch, threads);
+    build.scratch_bytes = std::max(build.scratch_bytes, made.winograd->scratch_bytes());
+  }
   if (o.scale_in < 0) {
     const auto image = static_cast<std::size_t>(shape.from.size()) * static_cast<std::size_t>(build.batch);
     build.staging_bytes = std::max(build.staging_bytes, Build::rounded(image));
     build.areas = std::max(build.areas, 1);
   }
   build.settle(o.output, o.out, plain(o.out, build.batch));
-  step.quantized_weights = build.quantized.size();
-  build.quantized.push_back({&o, *step.bytes, AlignedBytes(step.bytes->packed_bytes(), Fill::none)});
-  step.algorithm = "direct_int8:" + std::string(cpu::has_byte_products() ? "avx512_vnni" : name_of(cpu::byte_target()));
+  step.quantized = build.quantized.size();
+  build.quantized.push_back(std::move(made));
 }
 
 /// The forward step of an operation; `kept` gets the place of what is kept for backward, where something is.

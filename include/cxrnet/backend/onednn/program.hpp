@@ -62,8 +62,8 @@ class Program {
       const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(weights.parameter)];
       weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(weights.packed.data()), weights.pass);
     }
-    for (QuantizedWeights& weights : build_.quantized) {
-      weights.convolution.pack(quantized(spec_, *weights.operation, parameters_), weights.packed.data());
+    for (QuantizedConvolution& convolution : build_.quantized) {
+      convolution.pack(quantized(spec_, *convolution.operation, parameters_));
     }
   }
 
@@ -75,13 +75,14 @@ class Program {
     std::size_t bytes = 0;
     for (const Packed& packed : build_.packed) bytes += packed.memory.get_desc().get_size();
     for (const FusedWeights& weights : build_.fused) bytes += weights.packed.size();
-    for (const QuantizedWeights& weights : build_.quantized) bytes += weights.packed.size();
+    for (const QuantizedConvolution& convolution : build_.quantized) bytes += convolution.packed.size();
     return bytes;
   }
   [[nodiscard]] std::vector<Algorithm> algorithms() const {
     std::vector<Algorithm> list;
     for (const Step& step : forward_) {
-      list.push_back({step.operation->layer, describe(*step.operation), step.algorithm});
+      list.push_back({step.operation->layer, describe(*step.operation),
+                      step.quantized ? build_.quantized[*step.quantized].name() : step.algorithm});
     }
     for (const Step& step : backward_) {
       list.push_back({step.operation->layer, "backward of " + describe(*step.operation), step.algorithm});
@@ -256,21 +257,21 @@ inline void Program::run_fused(Context& context, const FusedConvolution& step, i
   step.convolution.run(n, static_cast<const float*>(context.locate(step.from)),
                        reinterpret_cast<const float*>(build_.fused[step.weights].packed.data()),
                        step.bias < 0 ? nullptr : parameters_ + spec_.parameters[bias].offset,
-                       static_cast<float*>(context.locate(step.to)), reinterpret_cast<float*>(context.workspace_));
+                       static_cast<float*>(context.locate(step.to)), context.workspace_);
 }
 
 inline void Program::run_forward(Context& context, std::size_t i, int n) const {
   const Step& step = forward_[i];
   const op::Operation& o = *step.operation;
-  if (step.bytes) {
+  if (step.quantized) {
+    const QuantizedConvolution& convolution = build_.quantized[*step.quantized];
     const auto* x = reinterpret_cast<const std::uint8_t*>(context.value(o.inputs[0]));
     if (o.scale_in < 0) {
       auto* const image = reinterpret_cast<std::uint8_t*>(context.staging(0));
-      cpu::bytes_from_image(step.bytes->shape().from, n, x, image, static_cast<std::size_t>(thread_count()));
+      cpu::bytes_from_image(convolution.direct.shape().from, n, x, image, static_cast<std::size_t>(thread_count()));
       x = image;
     }
-    step.bytes->run(n, x, build_.quantized[step.quantized_weights].packed.data(),
-                    reinterpret_cast<std::uint8_t*>(context.value(o.output)));
+    convolution.run(n, x, reinterpret_cast<std::uint8_t*>(context.value(o.output)), context.workspace_);
     return;
   }
   for (std::size_t k = 0; k < step.dequantized.size(); ++k) {

@@ -1,5 +1,5 @@
 #pragma once
-#include <cxrnet/backend/cpu/quantized.hpp>
+#include <cxrnet/backend/cpu/quantized_winograd.hpp>
 #include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/backend/onednn/api.hpp>
 #include <cxrnet/backend/program.hpp>
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -67,9 +68,8 @@ struct Step {
   std::function<Call(int n)> exact{};
   std::optional<FusedConvolution> fused{};
   Operand rest{Where::value, -1, {}};
-  /// Our own convolution on bytes, and its weights' number among Build::quantized.
-  std::optional<cpu::ByteConvolution> bytes{};
-  std::size_t quantized_weights = 0;
+  /// A convolution on bytes: its number among Build::quantized.
+  std::optional<std::size_t> quantized{};
   /// The staging areas that the inputs go to as plain floats first, where they are of bytes; -1: they do not.
   std::array<int, 2> dequantized{-1, -1};
   std::string algorithm = "loops";
@@ -90,11 +90,30 @@ struct FusedWeights {
   AlignedBytes packed;
 };
 
-/// The same of a convolution on bytes.
-struct QuantizedWeights {
+/// A convolution on bytes and its weights: by Winograd where that is faster and the weights let it be exact, else directly,
+/// to the same bytes.
+struct QuantizedConvolution {
   const op::Operation* operation;
-  cpu::ByteConvolution convolution;
-  AlignedBytes packed;
+  cpu::ByteConvolution direct;
+  std::optional<cpu::ByteWinograd> winograd;
+  bool uses_winograd = false;
+  AlignedBytes packed{};
+
+  void pack(const op::QuantizedConvolution& q) {
+    uses_winograd = winograd && winograd->fits(q);
+    const std::size_t bytes = uses_winograd ? winograd->packed_bytes() : direct.packed_bytes();
+    if (packed.size() != bytes) packed = AlignedBytes(bytes, Fill::none);
+    if (uses_winograd) winograd->pack(q, packed.data());
+    else direct.pack(q, packed.data());
+  }
+  void run(int n, const std::uint8_t* x, std::uint8_t* y, std::byte* scratch) const {
+    if (uses_winograd) winograd->run(n, x, packed.data(), y, scratch);
+    else direct.run(n, x, packed.data(), y);
+  }
+  [[nodiscard]] std::string name() const {
+    const std::string target(cpu::has_byte_products() ? "avx512_vnni" : name_of(cpu::byte_target()));
+    return (uses_winograd ? "winograd_4x3_int8:" : "direct_int8:") + target;
+  }
 };
 
 /// A program as it is being built: the layout of every value (its gradient has the same), and what is needed besides.
@@ -120,7 +139,7 @@ struct Build {
   std::vector<char> bytes;      ///< by value: a map of bytes, whose layout stands for its plain floats
   std::vector<Packed> packed;
   std::vector<FusedWeights> fused;
-  std::vector<QuantizedWeights> quantized;
+  std::vector<QuantizedConvolution> quantized;
   std::size_t scratch_bytes = 0;
   std::size_t staging_bytes = 0;  ///< of each staging area
   int areas = 0;                  ///< staging areas in use
