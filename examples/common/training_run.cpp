@@ -107,6 +107,7 @@ void require_run_folder(const std::filesystem::path& folder) {
 void write_trained(const std::filesystem::path& folder, const Classifier& net, const std::vector<std::string>& classes,
                    const History& history) {
   const auto metadata = model_metadata(net, classes);
+  net.release_workspace();  // as much as the models take while they are written
   save_model(folder / "model.h5", net.description(), net.parameters(), metadata);
   save_model(folder / "model.safetensors", net.description(), net.parameters(), metadata);
   for (const char* name : later_files) std::filesystem::remove(folder / name);

@@ -37,7 +37,7 @@ template <int unfreeze_from, class Precision>
 void UnfrozenFrom<unfreeze_from, Precision>::calibrate(const Variant& variant, std::span<float> parameters,
                                                        std::span<const std::uint8_t> images) {
   if constexpr (Precision::precision == op::Precision::int8) {
-    with_net<unfreeze_from, Precision>(variant, [&]<class Net>() { cxrnet::calibrate<Net, Cpu>(parameters, images); });
+    with_net<unfreeze_from, Precision>(variant, [&]<class Net>() { cxrnet::calibrate<Net, CompactCpu>(parameters, images); });
   }
 }
 

@@ -17,13 +17,14 @@ TEST_CASE("the Writer's file reads back, and is the same each time", "[io]") {
   const TempFolder temp;
   const std::vector<std::string> names{"a", "caf\xC3\xA9", ""};
   const auto write = [&](const fs::path& path) {
-    cxrnet::hdf5::Writer file;
+    cxrnet::hdf5::Writer file(path);
     file.group("/g/empty");
     file.texts("/g", "names", names);
     file.texts("/g/empty", "names", {});
     file.text("/", "config", std::string(200'000, '{'));
     file.tensor("/g/a/b/t", std::vector<std::size_t>{2, 2}, std::vector<float>{1, 2, 3, 4});
-    file.save(path);
+    CHECK_FALSE(fs::exists(path));
+    file.save();
   };
   write(temp.path() / "a.h5");
   write(temp.path() / "b.h5");

@@ -28,7 +28,7 @@ std::vector<cxrnet::WantedTensor> like(const cxrnet::NamedTensors& model) {
 
 std::string refusal(cxrnet::hdf5::Writer& file) {
   const TempFolder temp;
-  file.save(temp.path() / "a.h5");
+  cxrnet::write_atomically(temp.path() / "a.h5", file.bytes());
   return message_of<cxrnet::FormatError>([&] { (void)cxrnet::read_keras_h5(temp.path() / "a.h5"); });
 }
 

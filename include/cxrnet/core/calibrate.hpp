@@ -29,7 +29,7 @@ using InFloat32 = Listed<decltype(convert<op::Precision::float32>(typename expan
 /// channels bytes, training images say). A channel's largest byte stands for the geometric mean of its own largest
 /// activation and the layer's: half of the channels' differences are left to the weights that read them, as Xiao et al.
 /// 2023 (SmoothQuant) do. `parameters` are all of Net's; nothing but the scales changes. ArgumentError where there is no
-/// image.
+/// image. For a backend there is CompactCpu, whose memory is less than a training's.
 template <class Net, class Backend>
 void calibrate(std::span<float> parameters, std::span<const std::uint8_t> images) {
   using Float = detail::InFloat32<Net>;
@@ -42,7 +42,7 @@ void calibrate(std::span<float> parameters, std::span<const std::uint8_t> images
     if (!is_activation_scale(info.parameter)) without.insert(without.end(), values.begin(), values.end());
   }
   std::vector<std::vector<float>> largest(Traits<Net>::layers.size());  // by layer and channel
-  const Model<Float, Backend> model(std::move(without), 8);
+  const Model<Float, Backend> model(std::move(without), 2);  // whose maps, and their copies that are looked at, stay small
   model.observe(images, [&](const op::Operation& o, int, std::span<const float> value) {
     auto& channels = largest[static_cast<std::size_t>(o.layer)];
     channels.resize(static_cast<std::size_t>(o.out.channels));

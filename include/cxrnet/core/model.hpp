@@ -224,6 +224,12 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   /// How often parameters were replaced.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
 
+  /// Gives back the memory that calls work in; the next one takes it anew.
+  void release_workspace() const {
+    const std::lock_guard lock(mutex_);
+    idle_.clear();
+  }
+
   [[nodiscard]] int capacity() const { return capacity_; }
   /// Bytes of the arena of one context, a constant of the type and the capacity.
   static constexpr std::size_t arena_bytes(int capacity) { return Lowering::arena_bytes(capacity); }

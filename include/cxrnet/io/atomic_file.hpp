@@ -98,14 +98,18 @@ class AtomicFile {
   [[nodiscard]] const std::filesystem::path& temporary() const { return temporary_; }
 
   /// Makes `bytes` the whole of the temporary file, on the disk. Throws FileError.
-  void write(std::span<const std::byte> bytes) {
+  void write(std::span<const std::byte> bytes) { write({&bytes, 1}); }
+  /// The same of what lies in several places.
+  void write(std::span<const std::span<const std::byte>> parts) {
     detail::Descriptor file(::open(temporary_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
     if (!file.is_open()) detail::throw_write_error(final_, errno);
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) detail::throw_write_error(final_, errno);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    for (std::span<const std::byte> bytes : parts) {
+      while (!bytes.empty()) {
+        const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) detail::throw_write_error(final_, errno);
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+      }
     }
     if (::fsync(file.get()) != 0 || file.close() != 0) detail::throw_write_error(final_, errno);
   }

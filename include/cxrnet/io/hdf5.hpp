@@ -54,7 +54,7 @@ class Session {
 /// An HDF5 identifier, closed by its own function.
 class Handle {
  public:
-  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+  Handle(hid_t id, herr_t (*closed_by)(hid_t)) : id_(id), close_(closed_by) {}
   Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
   Handle& operator=(Handle&& other) noexcept {
     std::swap(id_, other.id_);
@@ -66,6 +66,8 @@ class Handle {
   }
   [[nodiscard]] hid_t get() const { return id_; }
   [[nodiscard]] bool valid() const { return id_ >= 0; }
+  /// Below 0 where that failed.
+  [[nodiscard]] herr_t close() { return close_(std::exchange(id_, H5I_INVALID_HID)); }
 
  private:
   hid_t id_;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,11 +14,14 @@
 
 namespace cxrnet::hdf5 {
 
-/// An HDF5 file made in memory and saved whole, so that a full disk never leaves half of one. The same calls give the
-/// same bytes: no times are kept. Paths are "/a/b", whose groups are created where missing. Throws Error.
+/// An HDF5 file, made in memory for `bytes`, or where it is to be for `save`, whole or not at all. The same calls give the
+/// same bytes: no times are kept. Paths are "/a/b", whose groups are created where missing. Throws Error; of a file,
+/// FileError.
 class Writer {
  public:
-  Writer() : file_(create()) {}
+  Writer() : file_(create("cxrnet-in-memory", Place::memory)) {}
+  explicit Writer(const std::filesystem::path& path)
+      : atomic_(std::in_place, path), path_(path.string()), file_(create(atomic_->temporary(), Place::disk)) {}
 
   void group(const std::string& path) {
     std::string at;
@@ -67,22 +71,29 @@ class Writer {
     return image;
   }
 
-  /// Writes the file, whole or not at all. Throws FileError.
-  void save(const std::filesystem::path& path) { write_atomically(path, bytes()); }
+  /// Closes the file and gives it its name: the last call. Throws FileError.
+  void save() {
+    check(file_.close());
+    atomic_->commit();
+  }
 
  private:
-  static void check(herr_t status) {
-    if (status < 0) throw Error("HDF5 cannot build the file in memory (" + Session::reason() + "); is memory full?");
+  enum class Place { memory, disk };
+
+  void check(herr_t status) const {
+    if (status >= 0) return;
+    if (!path_.empty()) throw FileError("cannot write '" + path_ + "' (" + Session::reason() + "); is the disk full?");
+    throw Error("HDF5 cannot build the file in memory (" + Session::reason() + "); is memory full?");
   }
-  static Handle require(Handle handle) {
+  Handle require(Handle handle) const {
     check(handle.valid() ? 0 : -1);
     return handle;
   }
 
-  static Handle create() {
+  Handle create(const std::filesystem::path& path, Place place) const {
     const Handle access = require({H5Pcreate(H5P_FILE_ACCESS), H5Pclose});
-    check(H5Pset_fapl_core(access.get(), std::size_t{16} << 20U, 0));
-    return require({H5Fcreate("cxrnet-in-memory", H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose});
+    if (place == Place::memory) check(H5Pset_fapl_core(access.get(), std::size_t{16} << 20U, 0));
+    return require({H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose});
   }
 
   void write_texts(const std::string& path, const std::string& name, const Handle& space, const void* pointers) {
@@ -97,6 +108,8 @@ class Writer {
   }
 
   Session session_;
+  std::optional<AtomicFile> atomic_;
+  std::string path_;
   Handle file_;
 };
 

@@ -33,7 +33,7 @@ inline void write_keras_h5(const std::filesystem::path& path, const KerasModel& 
   const KerasModel model = detail::in_keras_order(given);
   const std::string keras(detail::keras_version), backend = "tensorflow", root = "/model_weights";
   const std::vector<detail::KerasNode> nodes = detail::keras_graph(model);
-  hdf5::Writer file;
+  hdf5::Writer file(path);
   file.text("/", "keras_version", keras);
   file.text("/", "backend", backend);
   file.text("/", "model_config", detail::keras_model_config(model, KerasFormat::h5).dump());
@@ -61,7 +61,7 @@ inline void write_keras_h5(const std::filesystem::path& path, const KerasModel& 
   file.text(root, "keras_version", keras);
   file.group(root + "/top_level_model_weights");
   file.texts(root + "/top_level_model_weights", "weight_names", {});
-  file.save(path);
+  file.save();
 }
 
 }  // namespace cxrnet

@@ -213,9 +213,9 @@ class SafetensorsReader {
   return detail::SafetensorsReader(path).read();
 }
 
-/// The bytes of a safetensors file: F32, tensors and metadata in their order. Throws ArgumentError where a name is twice
-/// there or values do not fill their dims.
-[[nodiscard]] inline std::vector<std::byte> safetensors_bytes(const NamedTensors& model) {
+/// What stands before the tensors' values, in their order: the header's length and the header. Throws ArgumentError where
+/// a name is twice there or values do not fill their dims.
+[[nodiscard]] inline std::string safetensors_head(const NamedTensors& model) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!model.metadata.empty()) header["__metadata__"] = model.metadata;
   std::uint64_t offset = 0;
@@ -232,20 +232,31 @@ class SafetensorsReader {
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data start at a multiple of eight
   const std::uint64_t length = text.size();
-  std::vector<std::byte> bytes(8 + length + offset);
-  std::memcpy(bytes.data(), &length, 8);
-  std::memcpy(bytes.data() + 8, text.data(), length);
-  std::byte* at = bytes.data() + 8 + length;
-  for (const NamedTensor& tensor : model.tensors) {
-    if (tensor.values.empty()) continue;
-    at = std::copy_n(std::as_bytes(std::span(tensor.values)).data(), tensor.values.size() * sizeof(float), at);
-  }
+  text.insert(0, reinterpret_cast<const char*>(&length), sizeof(length));
+  return text;
+}
+
+/// The bytes of a safetensors file: F32, tensors and metadata in their order. Throws as `safetensors_head` does.
+[[nodiscard]] inline std::vector<std::byte> safetensors_bytes(const NamedTensors& model) {
+  const std::string head = safetensors_head(model);
+  std::size_t size = head.size();
+  for (const NamedTensor& tensor : model.tensors) size += tensor.values.size() * sizeof(float);
+  std::vector<std::byte> bytes;
+  bytes.reserve(size);
+  const auto add = [&](std::span<const std::byte> part) { bytes.insert(bytes.end(), part.begin(), part.end()); };
+  add(std::as_bytes(std::span(head)));
+  for (const NamedTensor& tensor : model.tensors) add(std::as_bytes(std::span(tensor.values)));
   return bytes;
 }
 
 /// Writes a safetensors file, whole or not at all. Throws FileError, and ArgumentError as `safetensors_bytes` does.
 inline void write_safetensors(const std::filesystem::path& path, const NamedTensors& model) {
-  write_atomically(path, safetensors_bytes(model));
+  const std::string head = safetensors_head(model);
+  std::vector<std::span<const std::byte>> parts{std::as_bytes(std::span(head))};
+  for (const NamedTensor& tensor : model.tensors) parts.push_back(std::as_bytes(std::span(tensor.values)));
+  AtomicFile atomic(path);
+  atomic.write(parts);
+  atomic.commit();
 }
 
 }  // namespace cxrnet

@@ -37,6 +37,7 @@ class ClassifierCore : public Classifier {
   StepResult step(std::span<const float> features, std::span<const float> targets,
                   std::span<const float> weights = {}) final;
   StepResult score(std::span<const float> probabilities, std::span<const float> targets) const final;
+  void release_workspace() const final { model_.release_workspace(); }
   void set_profile(Profile* profile) final;
   std::span<const float> parameters() const final;
   void set_parameters(std::span<const float> parameters) final;

@@ -47,6 +47,9 @@ class Classifier {
   /// What the classifier's own loss says of probabilities, n x outputs as their targets. ArgumentError for other sizes.
   [[nodiscard]] virtual StepResult score(std::span<const float> probabilities, std::span<const float> targets) const = 0;
 
+  /// Gives back the memory that `features` and `predict` work in; the next call takes it anew.
+  virtual void release_workspace() const = 0;
+
   /// Where the forward of each step leaves its times, by operation of `trained`; null: nowhere.
   virtual void set_profile(Profile* profile) = 0;
 

@@ -20,12 +20,22 @@ struct FuseCpuMaxPool {
 
 /// The processor's best: our own convolutions, with bias, ReLU and 2x2 maximum in one pass, for what does not train,
 /// Winograd's in float and direct ones in int8; oneDNN for all else. The embedded default.
-struct Cpu : BasicOneDnn<onednn::Algorithms::fused> {
+template <onednn::Algorithms choice>
+struct BasicCpu : BasicOneDnn<choice> {
   using rules = Rules<FuseBias, FuseRelu, FuseCpuMaxPool>;
   static constexpr std::string_view name = "cpu";
   static constexpr bool runs(const op::Operation& o) {
-    return o.precision == op::Precision::int8 ? cpu::has_byte_convolution(o) : BasicOneDnn::runs(o);
+    return o.precision == op::Precision::int8 ? cpu::has_byte_convolution(o) : BasicOneDnn<choice>::runs(o);
+  }
+  /// Up to 4 images at a time: more are no faster, and their maps take memory.
+  static constexpr int micro_batch(int capacity) {
+    const int parts = (capacity + 3) / 4;
+    return (capacity + parts - 1) / parts;
   }
 };
+
+struct Cpu : BasicCpu<onednn::Algorithms::fused> {};
+/// The same in the least memory, for a few passes: weights are packed anew in each.
+struct CompactCpu : BasicCpu<onednn::Algorithms::compact> {};
 
 }  // namespace cxrnet

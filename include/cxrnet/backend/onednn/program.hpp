@@ -58,9 +58,8 @@ class Program {
       dnnl::reorder(logical, packed.memory).execute(stream, logical, packed.memory);
     }
     stream.wait();
-    for (FusedWeights& weights : build_.fused) {
-      const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(weights.parameter)];
-      weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(weights.packed.data()), weights.pass);
+    for (const FusedWeights& weights : build_.fused) {
+      if (!build_.compact) pack(weights, weights.packed.data());
     }
     for (QuantizedConvolution& convolution : build_.quantized) {
       convolution.pack(quantized(spec_, *convolution.operation, parameters_));
@@ -103,6 +102,11 @@ class Program {
   void show(Context& context, std::size_t i, int n) const;
   /// A map of bytes as plain floats.
   void dequantize(Context& context, int value, Dims dims, int scale, int n, float* to) const;
+
+  void pack(const FusedWeights& weights, std::byte* packed) const {
+    const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(weights.parameter)];
+    weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(packed), weights.pass);
+  }
 
   /// Runs a step's convolution by our own Winograd.
   void run_fused(Context& context, const FusedConvolution& step, int n) const;
@@ -254,8 +258,10 @@ class Program::Context {
 
 inline void Program::run_fused(Context& context, const FusedConvolution& step, int n) const {
   const auto bias = static_cast<std::size_t>(step.bias);
-  step.convolution.run(n, static_cast<const float*>(context.locate(step.from)),
-                       reinterpret_cast<const float*>(build_.fused[step.weights].packed.data()),
+  const FusedWeights& weights = build_.fused[step.weights];
+  std::byte* const packed = build_.compact ? context.workspace_ + step.convolution.scratch_bytes() : weights.packed.data();
+  if (build_.compact) pack(weights, packed);
+  step.convolution.run(n, static_cast<const float*>(context.locate(step.from)), reinterpret_cast<const float*>(packed),
                        step.bias < 0 ? nullptr : parameters_ + spec_.parameters[bias].offset,
                        static_cast<float*>(context.locate(step.to)), context.workspace_);
 }

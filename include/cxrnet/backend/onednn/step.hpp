@@ -20,8 +20,9 @@ namespace cxrnet::onednn {
 
 /// Which convolution algorithms may be picked. `direct` gives the least rounding; `automatic` takes Winograd (Lavin
 /// and Gray 2015) where oneDNN has it for the processor: F(4x4, 3x3) or F(2x2, 3x3), two to three times as fast; `fused`
-/// takes our own F(4x4, 3x3) before either, forward and for the gradient of what a convolution reads.
-enum class Algorithms { automatic, direct, fused };
+/// takes our own F(4x4, 3x3) before either, forward and for the gradient of what a convolution reads; `compact` the same,
+/// with weights packed anew in each pass, one convolution's at a time, where they would take four times their memory.
+enum class Algorithms { automatic, direct, fused, compact };
 
 enum class Where { value, gradient, staging, scratch, kept, packed, parameter, parameter_gradient };
 
@@ -119,7 +120,9 @@ struct QuantizedConvolution {
 /// A program as it is being built: the layout of every value (its gradient has the same), and what is needed besides.
 struct Build {
   Build(const ProgramSpec& spec_, int batch_, Algorithms algorithms)
-      : spec(spec_), batch(batch_), automatic(algorithms != Algorithms::direct), fuses(algorithms == Algorithms::fused),
+      : spec(spec_), batch(batch_), automatic(algorithms != Algorithms::direct),
+        fuses(algorithms == Algorithms::fused || algorithms == Algorithms::compact),
+        compact(algorithms == Algorithms::compact),
         layouts(spec_.values.size()),
         delivered(spec_.values.size()),
         bytes(spec_.values.size()) {
@@ -133,6 +136,7 @@ struct Build {
   int batch;
   bool automatic;        ///< Winograd may be picked
   bool fuses;            ///< our own too
+  bool compact;          ///< whose weights are packed in the workspace, behind what the convolution works on
   bool blocked = false;  ///< some convolution is Winograd, whose maps are blocked by 16 channels
   std::vector<Desc> layouts;    ///< by value
   std::vector<char> delivered;  ///< by value: some reader has already given it a gradient
@@ -225,10 +229,11 @@ struct Build {
             const Operand& to, Step& step) {
     const int threads = thread_count();
     const cpu::Winograd convolution(shape, simd_target(), cpu::plan_winograd(shape, batch, threads), threads);
-    scratch_bytes = std::max(scratch_bytes, convolution.scratch_bytes());
+    const std::size_t packed_bytes = shape.weights() * sizeof(float);
+    scratch_bytes = std::max(scratch_bytes, convolution.scratch_bytes() + (compact ? packed_bytes : 0));
     step.after_host = step.calls.size();
     step.fused = {convolution, from, to, fused.size(), pass == cpu::WinogradPass::forward ? o.bias : -1};
-    fused.push_back({o.kernel, convolution, pass, AlignedBytes(shape.weights() * sizeof(float), Fill::none)});
+    fused.push_back({o.kernel, convolution, pass, AlignedBytes(compact ? 0 : packed_bytes, Fill::none)});
   }
 
   /// A parameter in the layout that a primitive wants: as it lies, or packed.
