@@ -42,7 +42,7 @@ void calibrate(std::span<float> parameters, std::span<const std::uint8_t> images
     if (!is_activation_scale(info.parameter)) without.insert(without.end(), values.begin(), values.end());
   }
   std::vector<std::vector<float>> largest(Traits<Net>::layers.size());  // by layer and channel
-  const Model<Float, Backend> model(std::move(without), 2);  // whose maps, and their copies that are looked at, stay small
+  const Model<Float, Backend> model(std::move(without), 1);  // whose maps, and their copies that are looked at, stay small
   model.observe(images, [&](const op::Operation& o, int, std::span<const float> value) {
     auto& channels = largest[static_cast<std::size_t>(o.layer)];
     channels.resize(static_cast<std::size_t>(o.out.channels));

@@ -22,10 +22,10 @@ inline void deliver(Build& build, const Operand& from, int value, std::vector<Ca
   delivered = 1;
 }
 
-/// Winograd backward where it may be picked and oneDNN has it forward.
+/// oneDNN's Winograd backward where some Winograd is picked forward and oneDNN has it.
 inline dnnl::algorithm backward_algorithm(const Build& build, const op::Operation& o) {
-  return build.automatic && winograd(o, build.batch) ? dnnl::algorithm::convolution_winograd
-                                                     : dnnl::algorithm::convolution_direct;
+  const bool picked = algorithm_of(build, o) != ConvolutionAlgorithm::direct;
+  return picked && winograd(o, build.batch) ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
 }
 
 /// Gradients of a convolution's kernel and bias.

@@ -38,8 +38,27 @@ inline bool has_bfloat16() {
 
 inline Desc blocked(Dims dims, int n) { return f32(batch_of(dims, n), Tag::nChw16c); }
 
+/// A convolution without the pool behind it.
+constexpr op::Operation unpooled(const op::Operation& o) {
+  op::Operation alone = o;
+  alone.out = op::before_pool(o);
+  alone.pool = {};
+  return alone;
+}
+
+/// The algorithm of a convolution: by rule, the first of ConvolutionAlgorithm that computes it and may be picked.
+inline ConvolutionAlgorithm algorithm_of(const Build& build, const op::Operation& o) {
+  using enum ConvolutionAlgorithm;
+  if (build.fuses && cpu::has_winograd(o)) {
+    return build.only ? *build.only : build.book != nullptr ? build.book->choose(o, build.batch) : winograd;
+  }
+  return build.automatic && onednn::winograd(o, build.batch) ? onednn_winograd : direct;
+}
+
 /// Whether our own Winograd runs this operation.
-inline bool fuses(const Build& build, const op::Operation& o) { return build.fuses && cpu::has_winograd(o); }
+inline bool fuses(const Build& build, const op::Operation& o) {
+  return o.kind == op::Kind::convolution && algorithm_of(build, o) == ConvolutionAlgorithm::winograd;
+}
 inline std::string fused_name() { return "winograd_4x3:" + std::string(name_of(simd_target())); }
 
 inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
@@ -53,7 +72,7 @@ inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
 
 /// Winograd where it may be; else direct, from the layout at hand if that has a kernel of its own, to the layout that
 /// Winograd's neighbours want.
-inline Convolution choose_convolution(const Build& build, const op::Operation& o) {
+inline Convolution choose_convolution(const Build& build, const op::Operation& o, ConvolutionAlgorithm algorithm) {
   if (o.precision == op::Precision::bfloat16) {
     if (!has_bfloat16()) {
       throw BackendError("This processor has no instructions for bfloat16, and would be far slower with it than with "
@@ -62,8 +81,9 @@ inline Convolution choose_convolution(const Build& build, const op::Operation& o
     return convolution(o, any(o.in, build.batch, o.precision), any(o.out, build.batch, o.precision),
                        dnnl::algorithm::convolution_direct, kind_of(o));
   }
-  if (build.automatic) {
+  if (algorithm == ConvolutionAlgorithm::onednn_winograd) {
     if (auto found = winograd(o, build.batch)) return *found;
+    throw BackendError(version() + " has no Winograd for the convolution of layer " + std::to_string(o.layer) + ".");
   }
   const Desc dst = build.blocked ? blocked(o.out, build.batch) : any(o.out, build.batch);
   for (const Desc& src : {build.float_layout(o.inputs[0], o.in), any(o.in, build.batch)}) {
@@ -85,17 +105,26 @@ inline Desc convolution_weights(const op::Operation& o) {
 }
 
 inline void forward_convolution(Build& build, const op::Operation& o, Step& step) {
-  if (fuses(build, o)) return forward_fused(build, o, step);
-  const Convolution pd = choose_convolution(build, o);
+  const ConvolutionAlgorithm algorithm = algorithm_of(build, o);
+  if (algorithm == ConvolutionAlgorithm::winograd) return forward_fused(build, o, step);
+  const bool pools = o.pool.height != 0;  // oneDNN does that apart
+  const Convolution pd = choose_convolution(build, unpooled(o), algorithm);
   const Operand src = build.bring(build.value(o.inputs[0]), pd.src_desc(), 0, step);
-  build.settle(o.output, o.out, pd.dst_desc());
+  if (!pools) build.settle(o.output, o.out, pd.dst_desc());
+  const Operand dst = pools ? build.staging(1, pd.dst_desc()) : build.value(o.output);
   const Operand weights = build.weights(o.kernel, convolution_weights(o), pd.weights_desc());
   Call call{dnnl::convolution_forward(pd),
-            {{DNNL_ARG_SRC, src}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, build.value(o.output)}}};
+            {{DNNL_ARG_SRC, src}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, dst}}};
   if (o.bias >= 0) call.operands.push_back({DNNL_ARG_BIAS, {Where::parameter, o.bias, bias_desc(o.out.channels)}});
   build.add_scratch(pd.scratchpad_desc(), call);
   step.calls.push_back(std::move(call));
   step.algorithm = pd.impl_info_str();
+  if (!pools) return;
+  const auto pool = pooling(dst.desc, any(o.out, build.batch), o.pool, dnnl::algorithm::pooling_max, kind_of(o));
+  build.settle(o.output, o.out, pool.dst_desc());
+  Call pooled{dnnl::pooling_forward(pool), {{DNNL_ARG_SRC, dst}, {DNNL_ARG_DST, build.value(o.output)}}};
+  build.add_scratch(pool.scratchpad_desc(), pooled);
+  step.calls.push_back(std::move(pooled));
 }
 
 /// The window and the algorithm of a pool; global average pooling has the whole map as its window.

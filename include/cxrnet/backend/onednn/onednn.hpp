@@ -1,5 +1,5 @@
 #pragma once
-#include <cxrnet/backend/onednn/program.hpp>
+#include <cxrnet/backend/onednn/trial.hpp>
 #include <cxrnet/op/rules.hpp>
 
 #include <cstddef>

@@ -24,11 +24,15 @@ class Program {
  public:
   class Context;
 
-  Program(const ProgramSpec& spec, int batch, const float* parameters, Algorithms algorithms)
+  /// `only` is for trials: the algorithm of each convolution that our own Winograd computes.
+  Program(const ProgramSpec& spec, int batch, const float* parameters, Algorithms algorithms,
+          std::optional<ConvolutionAlgorithm> only = {})
       : spec_(spec), parameters_(parameters), build_(spec, batch, algorithms) {
+    build_.only = only;
     build_.blocked = build_.automatic &&
                      std::any_of(spec.operations.begin(), spec.operations.end(), [&](const op::Operation& o) {
-                       return fuses(build_, o) || winograd(o, batch).has_value();
+                       return o.kind == op::Kind::convolution && o.precision == op::Precision::float32 &&
+                              algorithm_of(build_, o) != ConvolutionAlgorithm::direct;
                      });
     std::vector<int> kept(spec.operations.size(), -1);
     for (std::size_t i = 0; i < kept.size(); ++i) {

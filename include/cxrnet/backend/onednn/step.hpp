@@ -1,6 +1,7 @@
 #pragma once
 #include <cxrnet/backend/cpu/quantized_winograd.hpp>
 #include <cxrnet/backend/cpu/winograd.hpp>
+#include <cxrnet/backend/onednn/algorithm_book.hpp>
 #include <cxrnet/backend/onednn/api.hpp>
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/core/aligned.hpp>
@@ -136,6 +137,8 @@ struct Build {
   int batch;
   bool automatic;        ///< Winograd may be picked
   bool fuses;            ///< our own too
+  std::optional<ConvolutionAlgorithm> only{};                ///< for all convolutions that ours computes, in a trial
+  AlgorithmBook* const book = WithAlgorithms::current();  ///< for them otherwise, where there is one
   bool compact;          ///< whose weights are packed in the workspace, behind what the convolution works on
   bool blocked = false;  ///< some convolution is Winograd, whose maps are blocked by 16 channels
   std::vector<Desc> layouts;    ///< by value

@@ -1,0 +1,76 @@
+#pragma once
+#include <cxrnet/backend/program.hpp>
+#include <cxrnet/core/error.hpp>
+#include <cxrnet/core/parallel.hpp>
+#include <cxrnet/op/operation.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace cxrnet::onednn {
+
+/// How a convolution in float is computed: by our own Winograd F(4x4, 3x3), by oneDNN's, or directly by oneDNN.
+enum class ConvolutionAlgorithm { winograd, onednn_winograd, direct };
+
+inline constexpr std::string_view name_of(ConvolutionAlgorithm algorithm) {
+  constexpr std::string_view names[] = {"winograd", "onednn_winograd", "direct"};
+  return names[static_cast<int>(algorithm)];
+}
+
+/// What a choice depends on: "convolution+bias+relu 56x56x256 to 56x56x256, 4 images, 2 threads".
+inline std::string choice_key(const op::Operation& o, int batch) {
+  const auto dims = [](const Dims& d) {
+    return std::to_string(d.height) + "x" + std::to_string(d.width) + "x" + std::to_string(d.channels);
+  };
+  return describe(o) + " " + dims(o.in) + " to " + dims(o.out) + ", " + std::to_string(batch) + " images, " +
+         std::to_string(thread_count()) + " threads";
+}
+
+/// The algorithms of convolutions for which there are several, by choice_key: those given, and for others the fastest in a
+/// short trial, made when a network is built that has them. Another algorithm changes last bits: keep the choices and give
+/// them again for the same results.
+class AlgorithmBook {
+ public:
+  using Choices = std::map<std::string, std::string>;
+
+  explicit AlgorithmBook(Choices choices = {}) : choices_(std::move(choices)) {}
+
+  /// BackendError where the choice given is no algorithm, or one that this processor or this oneDNN lacks.
+  ConvolutionAlgorithm choose(const op::Operation& o, int batch);
+
+  [[nodiscard]] const Choices& choices() const { return choices_; }
+  /// How many were found by trial.
+  [[nodiscard]] int tried() const { return tried_; }
+
+ private:
+  Choices choices_;
+  int tried_ = 0;
+};
+
+/// While one lives, networks that this thread builds on Cpu take their algorithms from a book instead of by rule, which is
+/// our own Winograd wherever it computes a convolution.
+class WithAlgorithms {
+ public:
+  explicit WithAlgorithms(AlgorithmBook& book) : before_(std::exchange(current(), &book)) {}
+  WithAlgorithms(const WithAlgorithms&) = delete;
+  WithAlgorithms& operator=(const WithAlgorithms&) = delete;
+  ~WithAlgorithms() { current() = before_; }
+
+  /// This thread's book, null: none.
+  static AlgorithmBook*& current() {
+    thread_local AlgorithmBook* book = nullptr;
+    return book;
+  }
+
+ private:
+  AlgorithmBook* before_;
+};
+
+}  // namespace cxrnet::onednn
+
+namespace cxrnet {
+using onednn::AlgorithmBook;
+using onednn::WithAlgorithms;
+}  // namespace cxrnet
