@@ -1,4 +1,5 @@
 // Evaluates a trained model on class folders.
+#include "common/algorithm_file.hpp"
 #include "common/program.hpp"
 #include "common/run_record.hpp"
 #include "common/settings.hpp"
@@ -24,6 +25,7 @@ struct Settings {
   std::filesystem::path csv;
   unsigned threads = 0;
   FeatureSettings features;
+  std::filesystem::path algorithms;
   bool skip_bad = false;
 };
 
@@ -32,7 +34,9 @@ int evaluate(const Settings& settings) {
     if (!output.empty()) require_writable(output);
   }
   use_threads(settings.threads);
+  AlgorithmFile algorithms(settings.algorithms);
   const LoadedModel model = load_model(settings.model, 32);
+  algorithms.keep();
   const auto images = open_images(settings.data, model.names_classes ? model.classes : std::vector<std::string>{},
                                   settings.skip_bad ? BadImages::skip : BadImages::fail, settings.threads);
   require_class_count(*images, model.classifier->description());
@@ -63,6 +67,7 @@ int main(int argc, char** argv) {
   app.add_option("--csv", settings.csv, "Write each image's probabilities to this file");
   app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
   add_feature_options(app, settings.features);
+  add_algorithms_option(app, settings.algorithms);
   app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
   return run(app, argc, argv, [&] { return evaluate(settings); });
 }

@@ -1,6 +1,7 @@
 // The two-phase recipe of transfer learning. Phase 1 trains the head on a frozen VGG16; phase 2 goes on from there, at a
 // low rate, with VGG16's last blocks unfrozen: the same network as another type (FreezeThrough). Beside them a control
 // trains the head alone for as many epochs as both, so that nobody takes longer training for fine-tuning's gain.
+#include "common/algorithm_file.hpp"
 #include "common/program.hpp"
 #include "common/training_run.hpp"
 #include "finetune/comparison.hpp"
@@ -256,12 +257,14 @@ int finetune(Settings s) {
   const std::string doubles = doubles_warning(inputs.hashes, *images.train, *images.validation, images.test.get());
   if (!doubles.empty()) std::cerr << doubles << '\n';
 
+  AlgorithmFile algorithms(s.head.algorithms);
   std::vector<Compared> models = models_of(s);
   std::vector<std::uint64_t> seeds;
   for (std::uint64_t seed = s.head.seed; seed < last; ++seed) {
     Recipe recipe(s, inputs, seed, out_of(seed));
     if (!recipe.train()) break;
     recipe.test(models);
+    algorithms.keep();
     seeds.push_back(seed);
     recipe.draw();
   }

@@ -1,4 +1,5 @@
 // Class probabilities of single images.
+#include "common/algorithm_file.hpp"
 #include "common/program.hpp"
 
 #include <cxrnet/data/image.hpp>
@@ -18,6 +19,7 @@ namespace {
 struct Settings {
   std::filesystem::path model;
   std::vector<std::filesystem::path> images;
+  std::filesystem::path algorithms;
   unsigned threads = 0;
   bool json = false;
   bool skip_bad = false;
@@ -76,7 +78,9 @@ void print_table(const std::vector<Prediction>& predictions, const std::vector<s
 
 int predict(const Settings& settings) {
   use_threads(settings.threads);
+  AlgorithmFile algorithms(settings.algorithms);
   const LoadedModel model = load_model(settings.model, 1);
+  algorithms.keep();
   std::vector<Prediction> predictions;
   for (const auto& file : settings.images) {
     try {
@@ -102,5 +106,6 @@ int main(int argc, char** argv) {
   app.add_flag("--json", settings.json, "Print JSON");
   app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
   app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
+  add_algorithms_option(app, settings.algorithms);
   return run(app, argc, argv, [&] { return predict(settings); });
 }

@@ -1,5 +1,6 @@
 // Trains the reference's classifier on class folders: frozen VGG16, global average pooling, Dense 128 ReLU, Dense 2
 // softmax. Writes the model, its history, plots and everything needed to repeat the run; continues one that was ended.
+#include "common/algorithm_file.hpp"
 #include "common/program.hpp"
 #include "common/run_folder.hpp"
 #include "common/run_record.hpp"
@@ -67,8 +68,10 @@ int train(Start start) {
   if (!start.saved) begin_run(run);
 
   // While the network is being built: what was read, and whether all that is evaluated later can be.
+  AlgorithmFile algorithms(settings.algorithms);
   auto reading = std::async(std::launch::async, [&] { return read_inputs(settings, images); });
   const auto net = make_classifier(variant, start_parameters(settings, *images.train), static_cast<int>(settings.batch), settings.seed);
+  algorithms.keep();
   net->set_learning_rate(settings.learning_rate);
   if (settings.backbone_rate != 1) net->set_group_rate("backbone", settings.backbone_rate);
   const InputHashes hashes = reading.get();

@@ -1,5 +1,7 @@
 #include "common/settings.hpp"
 
+#include "common/algorithm_file.hpp"
+
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/io/hash.hpp>
 
@@ -47,6 +49,7 @@ void each_setting(Settings& s, Field field) {
   field("views", s.views);
   field("features_cache", s.features.cache);
   field("features_limit", s.features.limit);
+  field("algorithms", s.algorithms);
 }
 
 /// Takes a setting out of JSON; false where it is no such value.
@@ -93,6 +96,7 @@ void add_data_options(CLI::App& app, TrainSettings& settings) {
   app.add_option("--positive", s.positive, "Class that precision, recall and AUC are about; default: the first by name");
   app.add_option("--threads", s.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
   app.add_flag("--skip-bad", s.skip_bad, "Go on without images that cannot be read, and list them");
+  add_algorithms_option(app, s.algorithms);
 }
 
 void add_feature_options(CLI::App& app, FeatureSettings& settings) {

@@ -47,6 +47,7 @@ struct TrainSettings {
   std::uint64_t checkpoint_every = 0;
   int views = 0;
   FeatureSettings features;
+  std::filesystem::path algorithms;  ///< empty: by rule
 
   std::filesystem::path out;  ///< not saved: a run's folder may be moved
 };

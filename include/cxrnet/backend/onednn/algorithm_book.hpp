@@ -19,13 +19,13 @@ inline constexpr std::string_view name_of(ConvolutionAlgorithm algorithm) {
   return names[static_cast<int>(algorithm)];
 }
 
-/// What a choice depends on: "convolution+bias+relu 56x56x256 to 56x56x256, 4 images, 2 threads".
+/// What a choice depends on: "convolution+bias+relu 56x56x256 to 56x56x256, batch 4, threads 2".
 inline std::string choice_key(const op::Operation& o, int batch) {
   const auto dims = [](const Dims& d) {
     return std::to_string(d.height) + "x" + std::to_string(d.width) + "x" + std::to_string(d.channels);
   };
-  return describe(o) + " " + dims(o.in) + " to " + dims(o.out) + ", " + std::to_string(batch) + " images, " +
-         std::to_string(thread_count()) + " threads";
+  return describe(o) + " " + dims(o.in) + " to " + dims(o.out) + ", batch " + std::to_string(batch) + ", threads " +
+         std::to_string(thread_count());
 }
 
 /// The algorithms of convolutions for which there are several, by choice_key: those given, and for others the fastest in a

@@ -4,56 +4,98 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 // The short trial of a convolution's algorithms.
 namespace cxrnet::onednn {
 
+/// One convolution by itself, by one algorithm. BackendError where that is not to be had.
+class ConvolutionAlone {
+ public:
+  /// `parameters` are its kernel (HWIO) and, where it has one, its bias.
+  ConvolutionAlone(const op::Operation& o, int batch, ConvolutionAlgorithm algorithm, std::vector<float> parameters)
+      : operation_{alone(o)},
+        infos_(infos(o)),
+        values_{Slot{0, bytes(o.in)}, Slot{bytes(o.in), bytes(o.out)}},
+        parameters_(std::move(parameters)),
+        program_(spec(), batch, parameters_.data(), Algorithms::fused, algorithm),
+        arena_(spec().bytes * static_cast<std::size_t>(batch)),
+        workspace_(program_.workspace_bytes()),
+        context_(program_, arena_.data(), workspace_.data()) {
+    profile_.seconds.resize(1);
+    context_.profile = &profile_;
+  }
+  ConvolutionAlone(const ConvolutionAlone&) = delete;
+  ConvolutionAlone& operator=(const ConvolutionAlone&) = delete;
+  ~ConvolutionAlone() = default;
+
+  static std::size_t parameter_count(const op::Operation& o) {
+    return infos(o)[0].parameter.size() + (o.bias < 0 ? 0 : infos(o)[1].parameter.size());
+  }
+  /// Seconds of a pass over a whole batch of plain NHWC images; their layouts' changes are not counted. `output` may be null.
+  double forward(const float* input, float* output) {
+    profile_.seconds[0] = 0;
+    program_.forward(context_, input, program_.batch(), output);
+    return profile_.seconds[0];
+  }
+
+ private:
+  static op::Operation alone(op::Operation o) {
+    o.inputs = {0, -1};
+    o.output = 1;
+    o.kernel = 0;
+    o.bias = o.bias < 0 ? -1 : 1;
+    o.segment = -1;
+    o.gradient_in = o.gradient_parameters = false;
+    return o;
+  }
+  static std::array<ParameterInfo, 2> infos(const op::Operation& o) {
+    std::array<ParameterInfo, 2> both{};
+    both[0].parameter = convolution_kernel(o.window.height, o.window.width, o.in.channels, o.out.channels);
+    both[1].parameter = bias_vector(o.out.channels);
+    both[1].offset = both[0].parameter.size();
+    return both;
+  }
+  /// Of an image's map, whose channels may be padded to 16.
+  static std::size_t bytes(const Dims& dims) {
+    const auto channels = static_cast<std::size_t>(dims.channels);
+    return Build::rounded(dims.size() / channels * ((channels + 15) / 16 * 16) * sizeof(float));
+  }
+  [[nodiscard]] ProgramSpec spec() const {
+    static constexpr std::array<Slot, 2> gradients{};
+    const op::Operation& o = operation_[0];
+    return {.operations = operation_, .parameters = infos_, .values = values_, .gradients = gradients,
+            .bytes = values_[1].offset + values_[1].bytes, .input = 0, .output = 1, .input_dims = o.in, .output_dims = o.out};
+  }
+
+  std::array<op::Operation, 1> operation_;
+  std::array<ParameterInfo, 2> infos_;
+  std::array<Slot, 2> values_;
+  std::vector<float> parameters_;
+  Program program_;
+  AlignedBytes arena_, workspace_;
+  Program::Context context_;
+  Profile profile_;
+};
+
 namespace detail {
 
 /// Seconds of one pass of a convolution by an algorithm, the best of some; nothing where it is not to be had.
 inline std::optional<double> trial(const op::Operation& o, int batch, ConvolutionAlgorithm algorithm) {
-  op::Operation alone = o;
-  alone.inputs = {0, -1};
-  alone.output = 1;
-  alone.kernel = 0;
-  alone.bias = o.bias < 0 ? -1 : 1;
-  alone.segment = -1;
-  alone.gradient_in = alone.gradient_parameters = false;
-  std::array<ParameterInfo, 2> parameters{};
-  parameters[0].parameter = convolution_kernel(o.window.height, o.window.width, o.in.channels, o.out.channels);
-  parameters[1].parameter = bias_vector(o.out.channels);
-  parameters[1].offset = parameters[0].parameter.size();
-  const auto bytes = [](const Dims& dims) {  // channels may be padded to 16
-    return Build::rounded(dims.size() / static_cast<std::size_t>(dims.channels) *
-                          static_cast<std::size_t>((dims.channels + 15) / 16 * 16) * sizeof(float));
-  };
-  const std::array<Slot, 2> values{Slot{0, bytes(o.in)}, Slot{bytes(o.in), bytes(o.out)}};
-  constexpr std::array<Slot, 2> gradients{};
-  const std::array operations{alone};
-  const ProgramSpec spec{.operations = operations, .parameters = parameters, .values = values, .gradients = gradients,
-                         .bytes = values[1].offset + values[1].bytes, .input = 0, .output = 1, .input_dims = o.in,
-                         .output_dims = o.out};
-  // Of numbers as networks have them: none of them so small that arithmetic slows down.
-  std::vector<float> numbers(parameters[1].offset + parameters[1].parameter.size(), 0.01F);
   try {
-    const Program program(spec, batch, numbers.data(), Algorithms::fused, algorithm);
-    const AlignedBytes arena(spec.bytes * static_cast<std::size_t>(batch)), workspace(program.workspace_bytes());
-    Program::Context context(program, arena.data(), workspace.data());
-    Profile profile;
-    profile.seconds.resize(1);
-    context.profile = &profile;
+    // Of numbers as networks have them: none of them so small that arithmetic slows down.
+    ConvolutionAlone alone(o, batch, algorithm, std::vector<float>(ConvolutionAlone::parameter_count(o), 0.01F));
     const std::vector<float> input(o.in.size() * static_cast<std::size_t>(batch), 0.5F);
-    double best = std::numeric_limits<double>::infinity();
-    const auto began = std::chrono::steady_clock::now();
-    for (int pass = 0; pass < 3 || (pass < 12 && std::chrono::steady_clock::now() - began < std::chrono::milliseconds(60)); ++pass) {
-      profile.seconds[0] = 0;
-      program.forward(context, input.data(), batch, nullptr);
-      if (pass > 0) best = std::min(best, profile.seconds[0]);
+    alone.forward(input.data(), nullptr);
+    double best = std::numeric_limits<double>::infinity(), all = 0;
+    for (int pass = 0; pass < 2 || (pass < 12 && all < 0.05); ++pass) {
+      const double seconds = alone.forward(input.data(), nullptr);
+      best = std::min(best, seconds);
+      all += seconds;
     }
     return best;
   } catch (const BackendError&) {
