@@ -2,11 +2,21 @@
 #include <cxrnet/op/operation.hpp>
 
 #include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
+// What the product asks of cuDNN: plain structs, with no CUDA header behind them.
 namespace cxrnet::cuda {
 
 /// What maps and working weights are made of; tf32 keeps them in f32 and rounds products alone. Sums are always in f32.
 enum class Number { half, bfloat16, tf32, float32 };
+
+inline constexpr std::string_view name_of(Number number) {
+  constexpr std::string_view names[] = {"f16", "bf16", "tf32", "f32"};
+  return names[static_cast<int>(number)];
+}
 
 constexpr std::size_t size_of(Number number) {
   return number == Number::half || number == Number::bfloat16 ? 2 : 4;
@@ -19,24 +29,99 @@ constexpr int padded_channels(int channels, Number number) {
 
 /// What a cuDNN graph computes. Maps are NHWC, kernels KRSC (out, height, width, in), both with padded channels.
 enum class Pattern {
-  convolution,      ///< y = [relu](conv(x, w) [+ bias]); the bias in `number`'s bytes
-  data_gradient,    ///< dx = conv^T(dy, w) [where the layer before it gave above 0: the epilogue reads that output]
-  weight_gradient,  ///< dw (f32 where the engine allows, else `number`'s) of x and dy
-  bias_gradient     ///< db (f32) = sum of dy over images and places
+  convolution,      ///< y = [relu](conv(x, w) [+ bias]); operands x, w, [bias], y, all of the graph's numbers
+  data_gradient,    ///< dx = conv^T(dy, w), with `relu` where y_before is above 0; operands dy, w, [y_before], dx
+  weight_gradient,  ///< operands x, dy, dw
+  bias_gradient     ///< db = the sum of dy over images and places, in f32; operands dy, db
 };
+
+inline constexpr std::string_view name_of(Pattern pattern) {
+  constexpr std::string_view names[] = {"convolution", "data_gradient", "weight_gradient", "bias_gradient"};
+  return names[static_cast<int>(pattern)];
+}
 
 /// One graph of the product: what cuDNN is asked to build a plan for, and the key under which the plan is kept.
 struct Graph {
   Pattern pattern = Pattern::convolution;
   Number number = Number::half;
   int batch = 0;
-  int in_height = 0, in_width = 0, in_channels = 0;     ///< of the convolution's input, channels padded
-  int out_height = 0, out_width = 0, out_channels = 0;  ///< of its output
+  Dims in{};   ///< of the convolution's input, channels padded
+  Dims out{};  ///< of its output
   op::Window window{};
-  bool bias = false;  ///< convolution: adds it
-  bool relu = false;  ///< convolution: applies it; data_gradient: the epilogue of the layer before
+  bool bias = false;
+  bool relu = false;  ///< convolution: applies it; data_gradient: the epilogue that the layer before it needs
 
   friend constexpr bool operator==(const Graph&, const Graph&) = default;
+
+  [[nodiscard]] constexpr int operands() const {
+    switch (pattern) {
+      case Pattern::convolution: return bias ? 4 : 3;
+      case Pattern::data_gradient: return relu ? 4 : 3;
+      case Pattern::weight_gradient: return 3;
+      case Pattern::bias_gradient: return 2;
+    }
+    return 0;
+  }
+  /// Multiply-adds count two.
+  [[nodiscard]] constexpr double flops() const {
+    if (pattern == Pattern::bias_gradient) return 0;
+    return 2.0 * batch * static_cast<double>(out.size()) * window.height * window.width * in.channels;
+  }
 };
+
+/// "f16 convolution+bias+relu 32x224x224x8 to 224x224x64, 3x3"
+inline std::string describe(const Graph& g) {
+  const auto dims = [](const Dims& d) {
+    return std::to_string(d.height) + "x" + std::to_string(d.width) + "x" + std::to_string(d.channels);
+  };
+  return std::string(name_of(g.number)) + " " + std::string(name_of(g.pattern)) + (g.bias ? "+bias" : "") +
+         (g.relu ? "+relu" : "") + " " + std::to_string(g.batch) + "x" + dims(g.in) +
+         (g.pattern == Pattern::bias_gradient ? ""
+                                              : " to " + dims(g.out) + ", " + std::to_string(g.window.height) + "x" +
+                                                    std::to_string(g.window.width));
+}
+
+/// A convolution's forward graph, its pool left out: that is a kernel of ours.
+constexpr Graph forward_graph(const op::Operation& o, Number number, int batch) {
+  Graph g{.pattern = Pattern::convolution, .number = number, .batch = batch, .in = o.in, .out = op::before_pool(o),
+          .window = o.window, .bias = o.bias >= 0, .relu = o.activation == op::Activation::relu};
+  g.in.channels = padded_channels(g.in.channels, number);
+  g.out.channels = padded_channels(g.out.channels, number);
+  return g;
+}
+
+/// The graphs of convolutions among a network's operations, in order, each as often as it is run: forward, and where
+/// `backward` says so of those that train. The epilogue of a data gradient is the ReLU of the convolution that made its
+/// input; behind a pool that is the pool's own kernel's.
+inline std::vector<Graph> graphs_of(std::span<const op::Operation> operations, Number number, int batch) {
+  std::vector<Graph> graphs;
+  const auto made_by_relu = [&](int value) {
+    for (const op::Operation& o : operations) {
+      if (o.output == value) return o.kind == op::Kind::convolution && o.activation == op::Activation::relu && o.pool.height == 0;
+    }
+    return false;
+  };
+  for (const op::Operation& o : operations) {
+    if (o.kind == op::Kind::convolution) graphs.push_back(forward_graph(o, number, batch));
+  }
+  for (std::size_t i = operations.size(); i-- > 0;) {
+    const op::Operation& o = operations[i];
+    if (o.kind != op::Kind::convolution) continue;
+    Graph g = forward_graph(o, number, batch);
+    g.bias = g.relu = false;
+    if (o.gradient_parameters) {
+      g.pattern = Pattern::weight_gradient;
+      graphs.push_back(g);
+      // Of the output alone: convolutions of one output's dims share it.
+      if (o.bias >= 0) graphs.push_back({.pattern = Pattern::bias_gradient, .number = number, .batch = batch, .in = g.out, .out = g.out});
+    }
+    if (o.gradient_in) {
+      g.pattern = Pattern::data_gradient;
+      g.relu = made_by_relu(o.inputs[0]);
+      graphs.push_back(g);
+    }
+  }
+  return graphs;
+}
 
 }  // namespace cxrnet::cuda
