@@ -162,8 +162,11 @@ def run_timed(command, env, log):
 def test_metrics(out):
     """Accuracy and AUC on the test images, as Keras's script or `train` wrote them."""
     keras = out / "result.json"
-    found = json.loads(keras.read_text())["test"] if keras.exists() else json.loads((out / "metrics.json").read_text())
-    return {"test_accuracy": found["accuracy"], "test_roc_auc": found["roc_auc"]}
+    if keras.exists():
+        found = json.loads(keras.read_text())["test"]
+        return {"test_accuracy": found["accuracy"], "test_roc_auc": found["roc_auc"]}
+    found = json.loads((out / "metrics.json").read_text())
+    return {"test_accuracy": found["accuracy"], "test_roc_auc": found["positive_against_rest"]["roc_auc"]}
 
 
 def run_job(args, files, int8_missing, epochs):
