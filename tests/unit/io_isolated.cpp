@@ -1,10 +1,14 @@
 #include <cxrnet/io/isolated.hpp>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <new>
 
 #include "catch.hpp"
 #include "message.hpp"
+#include "temp_folder.hpp"
 
 using cxrnet::detail::read_isolated;
 using cxrnet::test::message_of;
@@ -40,4 +44,34 @@ TEST_CASE("a parser that crashes is an error, not a crash", "[io]") {
     });
   };
   for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGXCPU}) CHECK(dies(signal) == damaged);
+}
+
+TEST_CASE("what is written in a child process is whole or not at all", "[io]") {
+  const cxrnet::test::TempFolder temp;
+  const auto path = temp.path() / "f";
+  const auto put = [&](std::string_view text) {
+    return [text](const std::filesystem::path& to) { std::ofstream(to) << text; };
+  };
+  const auto content = [&] {
+    std::ifstream in(path);
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+  };
+  cxrnet::detail::write_isolated(path, put("first"));
+  CHECK(content() == "first");
+  const std::string failure = "cannot write '" + path.string() + "': ";
+  const auto refused = [&](auto ends) {
+    return message_of<cxrnet::FileError>([&] {
+      cxrnet::detail::write_isolated(path, [&](const std::filesystem::path& to) {
+        put("second")(to);
+        ends();
+      });
+    });
+  };
+  CHECK(refused([] { throw cxrnet::FileError("no room"); }) == failure + "no room");
+  CHECK(refused([] { ::raise(SIGKILL); }) == failure + "its writer crashed or hung; is the disk full?");
+  CHECK(message_of<cxrnet::ArgumentError>([&] {
+          cxrnet::detail::write_isolated(path, [](const auto&) { throw cxrnet::ArgumentError("no such layer"); });
+        }) == "no such layer");
+  CHECK(content() == "first");
+  CHECK(std::distance(std::filesystem::directory_iterator(temp.path()), {}) == 1);
 }

@@ -2,8 +2,11 @@
 #include <cxrnet/io/keras_h5_writer.hpp>
 #include <cxrnet/io/safetensors.hpp>
 
+#include <sys/resource.h>
+
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 
 #include "catch.hpp"
 #include "message.hpp"
@@ -103,4 +106,25 @@ TEST_CASE("a place that cannot be written is a file error", "[io]") {
   CHECK(has(message_of<cxrnet::FileError>([&] { cxrnet::write_keras_h5(temp.path(), made.model, made.weights); }),
             "this is a folder, so give the name of a file"));
   CHECK(fs::is_empty(temp.path()));
+}
+
+TEST_CASE("a full disk is a file error that names the file and the cause, and the old file stays", "[io]") {
+  const TempFolder temp;
+  const fs::path path = temp.path() / "a.h5";
+  const Example made = example();
+  cxrnet::write_keras_h5(path, made.model, made.weights);
+  const auto size = fs::file_size(path);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  for (const rlim_t room : {rlim_t{100}, rlim_t{3000}, static_cast<rlim_t>(size - 1)}) {
+    const rlimit full{room, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);
+    const std::string message =
+        message_of<cxrnet::FileError>([&] { cxrnet::write_keras_h5(path, made.model, made.weights); });
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(has(message, "cannot write '" + path.string() + "'"));
+    CHECK(has(message, "is the disk full?"));
+  }
+  CHECK(fs::file_size(path) == size);
+  CHECK(std::distance(fs::directory_iterator(temp.path()), {}) == 1);
 }

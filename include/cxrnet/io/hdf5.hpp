@@ -1,8 +1,10 @@
 #pragma once
 #include <hdf5.h>
 
+#include <cstddef>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace cxrnet::hdf5 {
@@ -23,7 +25,7 @@ class Session {
     if (--depth() == 0) mutex().unlock();
   }
 
-  /// What HDF5 says went wrong innermost, for the end of a sentence.
+  /// What went wrong innermost, for the end of a sentence: in the system's words where HDF5 gives them among its own.
   [[nodiscard]] static std::string reason() {
     std::string text;
     H5Ewalk2(
@@ -34,6 +36,11 @@ class Session {
           return 0;
         },
         &text);
+    constexpr std::string_view mark = "error message = '";
+    if (const std::size_t at = text.find(mark); at != std::string::npos) {
+      const std::size_t begin = at + mark.size();
+      return text.substr(begin, text.find('\'', begin) - begin);
+    }
     return text.empty() ? "HDF5 gives no reason" : text;
   }
 

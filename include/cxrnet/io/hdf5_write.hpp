@@ -3,25 +3,22 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <cxrnet/core/error.hpp>
-#include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/hdf5.hpp>
 
 namespace cxrnet::hdf5 {
 
-/// An HDF5 file, made in memory for `bytes`, or where it is to be for `save`, whole or not at all. The same calls give the
-/// same bytes: no times are kept. Paths are "/a/b", whose groups are created where missing. Throws Error; of a file,
-/// FileError.
+/// An HDF5 file, made in memory for `bytes`, or at a path. The same calls give the same bytes: no times are kept. Paths are
+/// "/a/b", whose groups are created where missing. Throws Error; of a file, FileError, after which HDF5 1.10 crashes when
+/// the process ends: write files in a process of their own, as `detail::write_isolated` does.
 class Writer {
  public:
   Writer() : file_(create("cxrnet-in-memory", Place::memory)) {}
-  explicit Writer(const std::filesystem::path& path)
-      : atomic_(std::in_place, path), path_(path.string()), file_(create(atomic_->temporary(), Place::disk)) {}
+  explicit Writer(const std::filesystem::path& path) : on_disk_(true), file_(create(path, Place::disk)) {}
 
   void group(const std::string& path) {
     std::string at;
@@ -71,18 +68,15 @@ class Writer {
     return image;
   }
 
-  /// Closes the file and gives it its name: the last call. Throws FileError.
-  void save() {
-    check(file_.close());
-    atomic_->commit();
-  }
+  /// Closes the file, on the disk as far as HDF5 knows: the last call. Throws FileError.
+  void close() { check(file_.close()); }
 
  private:
   enum class Place { memory, disk };
 
   void check(herr_t status) const {
     if (status >= 0) return;
-    if (!path_.empty()) throw FileError("cannot write '" + path_ + "' (" + Session::reason() + "); is the disk full?");
+    if (on_disk_) throw FileError(Session::reason() + "; is the disk full?");
     throw Error("HDF5 cannot build the file in memory (" + Session::reason() + "); is memory full?");
   }
   Handle require(Handle handle) const {
@@ -108,8 +102,7 @@ class Writer {
   }
 
   Session session_;
-  std::optional<AtomicFile> atomic_;
-  std::string path_;
+  bool on_disk_ = false;
   Handle file_;
 };
 
