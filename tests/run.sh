@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test: tests/run.sh [GROUP...], groups cpu, asan, tsan, onednn3, python. Installs what is missing; prints a line for each
+# Every test: tests/run.sh [GROUP...], groups cpu, asan, tsan, onednn3, cuda, python. Installs what is missing; prints a line for each
 # group and last "N passed, N failed" with what was skipped. Full output: build/logs/.
 set -uo pipefail
 
@@ -7,9 +7,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 . examples/packages.sh
 groups=("$@")
-[ $# -gt 0 ] || groups=(cpu asan tsan onednn3 python)
+[ $# -gt 0 ] || groups=(cpu asan tsan onednn3 cuda python)
 for group in "${groups[@]}"; do
-  case $group in cpu | asan | tsan | onednn3 | python) ;; *) fail "'$group' is not a group of tests: cpu, asan, tsan, onednn3 or python." ;; esac
+  case $group in cpu | asan | tsan | onednn3 | cuda | python) ;; *) fail "'$group' is not a group of tests: cpu, asan, tsan, onednn3, cuda or python." ;; esac
 done
 
 install_packages "${build_packages[@]}" "${test_packages[@]}"
@@ -67,7 +67,7 @@ preset() {
     return
   fi
   rm -f "build/$name/junit.xml"
-  "${prefix[@]}" ctest --test-dir "build/$name" -j "$(nproc)" --timeout 600 --output-on-failure \
+  "${prefix[@]}" ctest --test-dir "build/$name" -LE plans-all -j "$(nproc)" --timeout 600 --output-on-failure \
     --output-junit junit.xml >"$logs/$name-test.log" 2>&1
   if ! read -r -a numbers < <(count "build/$name/junit.xml") || [ "${#numbers[@]}" -ne 3 ]; then
     broken "$name" "ctest left no results" "$logs/$name-test.log"
@@ -94,6 +94,17 @@ onednn3() {
     cp -r "$root3.parts"/files/*.data/data/. "$root3"
   fi
   preset onednn3 "-DCXRNET_DNNL_ROOT=$root/$root3"
+}
+
+# The CUDA backend, where nvcc and cuDNN are; on a GPU too, where one is.
+cuda() {
+  if ! command -v nvcc >/dev/null; then
+    report cuda 0 0 1 "no nvcc on PATH: the CUDA backend was not built"
+  elif ! cmake --preset cuda >"$logs/cuda-configure.log" 2>&1 && grep -q 'needs the CUDA Toolkit' "$logs/cuda-configure.log"; then
+    report cuda 0 0 1 "no cuDNN 9 beside the CUDA Toolkit: the CUDA backend was not built"
+  else
+    preset cuda
+  fi
 }
 
 # Keras itself reads our files and we read its: each tests/python/*.py is one test (status 77: skipped).
@@ -132,6 +143,7 @@ for group in "${groups[@]}"; do
     cpu) preset cpu -DCXRNET_TESTS=ON -DCXRNET_EXAMPLES=ON -DCXRNET_BENCH=ON -DCXRNET_UNIT_OPTIMISATION=-O1 ;;
     asan | tsan) preset "$group" ;;
     onednn3) onednn3 ;;
+    cuda) cuda ;;
     python) python_tests ;;
   esac
 done

@@ -198,6 +198,15 @@ struct Plan {
   }
 };
 
+/// Whether an engine with these notes rounds the operands of a graph in strict f32. A bias gradient has no products: its engines
+/// bear the notes of the family, and their sums are tested to be sums of f32.
+inline bool rounds_inputs_unasked(const Graph& graph, std::span<const cudnnBackendNumericalNote_t> notes) {
+  if (graph.number != Number::float32 || graph.pattern == Pattern::bias_gradient) return false;
+  return std::ranges::any_of(notes, [](cudnnBackendNumericalNote_t note) {
+    return note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS || note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
+  });
+}
+
 /// Whether engines whose results may differ from run to run are taken: only where there is no other, or at once.
 enum class Nondeterministic { last, allowed };
 
@@ -231,7 +240,7 @@ inline Plan build_plan(const Graph& graph, const Target& target, Nondeterministi
         const auto numerical = engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE);
         const auto behaviour = engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE);
         const auto notes = [&](cudnnBackendNumericalNote_t note) { return std::ranges::find(numerical, note) != numerical.end(); };
-        if (graph.number == Number::float32 && (notes(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) || notes(CUDNN_NUMERICAL_NOTE_TENSOR_CORE))) continue;
+        if (rounds_inputs_unasked(graph, numerical)) continue;
         const bool deterministic = !notes(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
         if (!deterministic && choice == Nondeterministic::last && unsteady) continue;
         try {
