@@ -1,6 +1,6 @@
 # `cmake --install`: the headers, and the package that find_package(cxrnet) finds.
 set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/cxrnet")
-install(DIRECTORY include/cxrnet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inl")
+install(DIRECTORY include/cxrnet DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inl" PATTERN "*.cu")
 install(TARGETS cxrnet cxrnet_predict EXPORT cxrnet-targets)
 install(EXPORT cxrnet-targets NAMESPACE cxrnet:: DESTINATION "${package_folder}")
 configure_package_config_file(cmake/cxrnet-config.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/cxrnet-config.cmake"

@@ -169,6 +169,34 @@ def test_predict_prints_json(case):
         assert image.name in text, image
 
 
+def test_predict_keeps_to_a_file_of_algorithms(case):
+    image = sorted((case.data / "test").rglob("film*"))[0]
+    file = case.folder / "algorithms.json"
+
+    def predict(*texts):
+        done = case.run("predict", "--model", case.model, "--json", "--algorithms", file, image)
+        case.passes(done, *texts)
+        return done
+
+    first = predict("were chosen by trial and added to", file)
+    kept = json.loads(file.read_text())
+    assert kept["choices"] and set(kept["choices"].values()) <= {"winograd", "onednn_winograd", "direct"}, kept
+    again = predict()
+    assert again.stderr == "" and again.stdout == first.stdout
+
+    # Pinned: all direct ones, and no trial.
+    kept["choices"] = dict.fromkeys(kept["choices"], "direct")
+    file.write_text(json.dumps(kept))
+    predict()
+    assert json.loads(file.read_text()) == kept
+    kept["choices"] = dict.fromkeys(kept["choices"], "guess")
+    file.write_text(json.dumps(kept))
+    case.refuses(case.run("predict", "--model", case.model, "--algorithms", file, image), "guess")
+    for text in ("", "{}", "[1]", '{"format": "cxrnet algorithms 1", "choices": {"a": 1}}'):
+        file.write_text(text)
+        case.refuses(case.run("predict", "--model", case.model, "--algorithms", file, image), file)
+
+
 def test_the_same_seed_trains_the_same_model(case):
     figures = []
     for threads in (1, 2):

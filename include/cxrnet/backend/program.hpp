@@ -28,6 +28,8 @@ namespace cxrnet {
 //   static constexpr bool runs(const op::Operation&);           whether it has that fused operation in its Precision,
 //                                                               where that is not float32
 //   class Program;
+//   static constexpr bool on_device = true;    optional: values lie in memory that its contexts own; an arena of the host
+//                                              takes no bytes then
 //
 // and its Program runs a list of operations:
 //
@@ -61,6 +63,13 @@ struct ProgramSpec {
   op::Precision input_precision = op::Precision::float32;
   std::span<const ChannelMap> image{};  ///< how the bytes of the input are prepared, where it is of bytes
 };
+
+/// What an arena takes of the host's memory.
+template <class Backend>
+constexpr std::size_t host_bytes(std::size_t arena) {
+  if constexpr (requires { Backend::on_device; }) return 0;
+  else return arena;
+}
 
 /// Whether a value of a program is of bytes: what an operation in int8 gives.
 inline bool holds_bytes(const ProgramSpec& spec, int value) {

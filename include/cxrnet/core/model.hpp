@@ -252,13 +252,13 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   // One thread's arena, workspace and contexts.
   struct Execution {
     explicit Execution(const Model& model)
-        : arena(arena_bytes(model.capacity_)),
+        : arena(host_bytes<Backend>(arena_bytes(model.capacity_))),
           workspace(model.workspace_bytes()),
           prepared(static_cast<std::size_t>(model.backbone_.batch()) * T::input.size()),
           features(static_cast<std::size_t>(model.capacity_) * T::features.size()),
           backbone(model.backbone_, arena.data(), workspace.data()),
           head(model.head_,
-               arena.data() + Lowering::backbone_plan.bytes * static_cast<std::size_t>(model.backbone_.batch()),
+               arena.data() + host_bytes<Backend>(Lowering::backbone_plan.bytes * static_cast<std::size_t>(model.backbone_.batch())),
                workspace.data()) {}
     AlignedBytes arena;
     AlignedBytes workspace;

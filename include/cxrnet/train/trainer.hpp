@@ -82,7 +82,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
         model_(&model),
         revision_(model.revision()),
         program_(Lowering::head, model.capacity(), model.parameters().data()),
-        arena_(arena_bytes(model.capacity())),
+        arena_(host_bytes<Backend>(arena_bytes(model.capacity()))),
         workspace_(program_.workspace_bytes()),
         context_(program_, arena_.data(), workspace_.data()),
         gradients_(T::gradient_count),

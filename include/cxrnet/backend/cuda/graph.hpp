@@ -90,6 +90,11 @@ constexpr Graph forward_graph(const op::Operation& o, Number number, int batch) 
   return g;
 }
 
+/// The gradient of a convolution's bias: of its output alone, so that convolutions of one output's dims share it.
+constexpr Graph bias_gradient_graph(const Graph& forward) {
+  return {.pattern = Pattern::bias_gradient, .number = forward.number, .batch = forward.batch, .in = forward.out, .out = forward.out};
+}
+
 /// The graphs of convolutions among a network's operations, in order, each as often as it is run: forward, and where
 /// `backward` says so of those that train. The epilogue of a data gradient is the ReLU of the convolution that made its
 /// input; behind a pool that is the pool's own kernel's.
@@ -112,8 +117,7 @@ inline std::vector<Graph> graphs_of(std::span<const op::Operation> operations, N
     if (o.gradient_parameters) {
       g.pattern = Pattern::weight_gradient;
       graphs.push_back(g);
-      // Of the output alone: convolutions of one output's dims share it.
-      if (o.bias >= 0) graphs.push_back({.pattern = Pattern::bias_gradient, .number = number, .batch = batch, .in = g.out, .out = g.out});
+      if (o.bias >= 0) graphs.push_back(bias_gradient_graph(g));
     }
     if (o.gradient_in) {
       g.pattern = Pattern::data_gradient;

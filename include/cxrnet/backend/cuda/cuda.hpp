@@ -1,0 +1,55 @@
+#pragma once
+#include <cxrnet/backend/cuda/program.hpp>
+#include <cxrnet/core/precision.hpp>
+#include <cxrnet/op/rules.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace cxrnet {
+
+// What a GPU's maps and working weights are of, `Cuda<Half>`: two bytes; `Bf16`, two bytes with a float's range; floats whose
+// products round their operands to 10 bits; floats.
+struct Half {};
+struct Tf32 {};
+struct Float {};
+
+namespace cuda {
+template <class Numbers>
+inline constexpr Number number_of = Number::float32;
+template <>
+inline constexpr Number number_of<cxrnet::Half> = Number::half;
+template <>
+inline constexpr Number number_of<Bf16> = Number::bfloat16;
+template <>
+inline constexpr Number number_of<Tf32> = Number::tf32;
+}  // namespace cuda
+
+/// cuDNN's graphs and kernels of ours on a GPU: maps and working weights in `Numbers`, parameters, sums, vectors and gradients
+/// in float. `Device` is cuda::CudaDevice, or what stands for one (backend/cuda/device.hpp). Networks with residual blocks
+/// predict; chains of convolutions, pools and dense layers train.
+template <class Numbers, class Device>
+struct CudaOn {
+  static constexpr cuda::Number number = cuda::number_of<Numbers>;
+  using scalar = float;
+  using rules = Rules<FuseBias, FuseRelu>;
+  static constexpr std::string_view name = "cuda";
+
+  /// Of the device's memory.
+  static constexpr std::size_t value_bytes(Dims dims, op::Precision = op::Precision::float32) {
+    return cuda::device_bytes(dims, number);
+  }
+  static constexpr bool on_device = true;
+  static constexpr int micro_batch(int capacity) { return capacity; }
+  static constexpr bool trains(const op::Operation& o) {
+    const bool vector = o.in.is_vector();
+    return o.kind == op::Kind::convolution || o.kind == op::Kind::dense || o.kind == op::Kind::max_pool ||
+           o.kind == op::Kind::global_average_pool || (o.kind == op::Kind::flatten && !vector) ||
+           (o.kind == op::Kind::activation && vector);
+  }
+  static constexpr bool runs(const op::Operation&) { return false; }
+
+  using Program = cuda::Program<number, Device>;
+};
+
+}  // namespace cxrnet

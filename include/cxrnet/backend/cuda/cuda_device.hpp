@@ -1,0 +1,143 @@
+#pragma once
+#include <cxrnet/backend/cuda/cuda.hpp>
+#include <cxrnet/backend/cuda/launch.hpp>
+#include <cxrnet/backend/cuda/plan.hpp>
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <span>
+#include <string>
+
+// The GPU that is here. Programs that include this compile kernels.cu along.
+namespace cxrnet::cuda {
+
+/// BackendError unless a call of CUDA succeeded.
+inline void check(cudaError_t status, const char* doing) {
+  if (status == cudaSuccess) return;
+  throw BackendError(std::string("CUDA failed ") + doing + ": " + cudaGetErrorString(status) + ".");
+}
+
+/// A GPU: see device.hpp. Safe to use from several threads, each with queues of its own.
+class CudaDevice {
+ public:
+  /// The first GPU, opened by the first call. BackendError says what was found where it does not suffice.
+  static CudaDevice& current() {
+    static auto* const device = new CudaDevice(0);  // never closed: CUDA itself ends before static objects do
+    return *device;
+  }
+
+  void* allocate(std::size_t bytes) {
+    void* data = nullptr;
+    if (cudaMalloc(&data, bytes) == cudaSuccess) return data;
+    cudaGetLastError();
+    std::size_t free = 0, all = 0;
+    cudaMemGetInfo(&free, &all);
+    throw BackendError("The GPU '" + name_ + "' has no room for " + std::to_string(bytes >> 20U) + " MiB more: " +
+                       std::to_string(free >> 20U) + " of its " + std::to_string(all >> 20U) +
+                       " MiB are free; take a smaller batch, or end other programs that use it.");
+  }
+  void release(void* data) noexcept { cudaFree(data); }
+
+  class Queue {
+   public:
+    explicit Queue(CudaDevice&) {
+      cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+      try {
+        cuda::check(cudnnCreate(&handle_), "opening a handle");
+        cuda::check(cudnnSetStream(handle_, stream_), "giving a handle its stream");
+      } catch (const BackendError&) {
+        close();
+        throw;
+      }
+    }
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+    ~Queue() { close(); }
+
+   private:
+    friend class CudaDevice;
+    void close() {
+      if (handle_ != nullptr) cudnnDestroy(handle_);
+      cudaStreamDestroy(stream_);
+    }
+    cudaStream_t stream_ = nullptr;
+    cudnnHandle_t handle_ = nullptr;
+  };
+
+  struct Plan : cuda::Plan {
+    std::string name;
+  };
+
+  void upload(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, queue.stream_), "copying to the GPU");
+    wait(queue);
+  }
+  void download(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, queue.stream_), "copying from the GPU");
+    wait(queue);
+  }
+  void wait(Queue& queue) { cuda::check(cudaStreamSynchronize(queue.stream_), "running what it was given"); }
+
+  template <class Kernel>
+  void launch(Queue& queue, const Kernel& kernel) {
+    launch_kernel(kernel, queue.stream_);
+    cuda::check(cudaGetLastError(), "launching a kernel");
+  }
+
+  const Plan& plan(const Graph& graph) {
+    const std::lock_guard lock(mutex_);
+    const std::string key = describe(graph);
+    if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
+    const Queue queue(*this);
+    Plan made{build_plan(graph, Target::here(queue.handle_)), {}};
+    made.name = "cudnn" + std::to_string(cudnn_version()) + ":engine" + std::to_string(made.engine);
+    return plans_.emplace(key, std::move(made)).first->second;
+  }
+  void execute(Queue& queue, const Plan& plan, std::span<void* const> operands, void* workspace) {
+    cuda::execute(queue.handle_, plan, operands, workspace);
+  }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  explicit CudaDevice(int index) {
+    const auto version = [](int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); };
+    int driver = 0, runtime = 0, count = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    const cudaError_t found = cudaGetDeviceCount(&count);
+    if (found != cudaSuccess || index >= count) {
+      throw BackendError("There is no GPU that can be used: " +
+                         (found == cudaSuccess ? "none is installed" : std::string(cudaGetErrorString(found))) + ". This program needs CUDA " +
+                         version(runtime) + "; the driver that was found supports " + (driver == 0 ? "none" : version(driver)) + ".");
+    }
+    cuda::check(cudaSetDevice(index), "choosing a GPU");
+    cudaDeviceProp properties{};
+    cuda::check(cudaGetDeviceProperties(&properties, index), "asking for a GPU's properties");
+    name_ = properties.name;
+    if (properties.major < 8) {
+      throw BackendError("The GPU '" + name_ + "' has compute capability " + std::to_string(properties.major) + "." +
+                         std::to_string(properties.minor) + "; 8.0 or later is needed.");
+    }
+    if (cudnn_version() < 90000) {
+      throw BackendError("cuDNN 9 is needed; " + std::to_string(cudnn_version()) + " was found.");
+    }
+  }
+
+  std::string name_;
+  std::mutex mutex_;
+  std::map<std::string, Plan> plans_;
+};
+
+}  // namespace cxrnet::cuda
+
+namespace cxrnet {
+
+/// The GPU that is here: `Cuda<Half>`, `Cuda<Bf16>`, `Cuda<Tf32>` or `Cuda<Float>`.
+template <class Numbers>
+using Cuda = CudaOn<Numbers, cuda::CudaDevice>;
+
+}  // namespace cxrnet

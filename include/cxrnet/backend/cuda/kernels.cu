@@ -1,0 +1,56 @@
+// Every kernel of the CUDA backend, compiled for the GPU. A program compiles this file along, as cxrnet::cuda has it do; a new
+// kernel is a line here.
+#include <cxrnet/backend/cuda/launch.hpp>
+#include <cxrnet/backend/cuda/map_kernels.hpp>
+#include <cxrnet/backend/cuda/vector_kernels.hpp>
+#include <cxrnet/backend/cuda/weight_kernels.hpp>
+
+namespace cxrnet::cuda {
+
+template <class Kernel>
+__global__ void run_kernel(const Kernel kernel, std::int64_t count) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < count) kernel(i);
+}
+
+template <class Kernel>
+void launch_kernel(const Kernel& kernel, cudaStream_t stream) {
+  constexpr int threads = 256;
+  const std::int64_t count = kernel.count();
+  if (count == 0) return;
+  run_kernel<<<static_cast<unsigned>((count + threads - 1) / threads), threads, 0, stream>>>(kernel, count);
+}
+
+#define CXRNET_KERNEL(...) template void launch_kernel(const __VA_ARGS__&, cudaStream_t);
+#define CXRNET_MAP_KERNELS(T, lanes)     \
+  CXRNET_KERNEL(ToMaps<T, lanes>)        \
+  CXRNET_KERNEL(MaxPool<T, lanes>)       \
+  CXRNET_KERNEL(MaxPoolBackward<T, lanes>) \
+  CXRNET_KERNEL(GlobalAverageBackward<T, lanes>)
+#define CXRNET_KERNELS_OF(T)         \
+  CXRNET_KERNEL(ToPlain<T>)          \
+  CXRNET_KERNEL(GlobalAverage<T>)    \
+  CXRNET_KERNEL(AddRelu<T>)          \
+  CXRNET_KERNEL(PackWeights<T>)      \
+  CXRNET_KERNEL(UnpackGradients<T>)
+
+CXRNET_MAP_KERNELS(Float16, 8)
+CXRNET_MAP_KERNELS(BFloat16, 8)
+CXRNET_MAP_KERNELS(float, 4)
+CXRNET_MAP_KERNELS(float, 1)
+CXRNET_KERNELS_OF(Float16)
+CXRNET_KERNELS_OF(BFloat16)
+CXRNET_KERNELS_OF(float)
+CXRNET_KERNEL(DenseForward)
+CXRNET_KERNEL(DenseBackwardData)
+CXRNET_KERNEL(DenseBackwardWeights)
+CXRNET_KERNEL(Softmax)
+CXRNET_KERNEL(SoftmaxBackward)
+CXRNET_KERNEL(Sigmoid)
+CXRNET_KERNEL(ActivationBackward)
+
+#undef CXRNET_KERNEL
+#undef CXRNET_MAP_KERNELS
+#undef CXRNET_KERNELS_OF
+
+}  // namespace cxrnet::cuda

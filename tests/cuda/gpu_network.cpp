@@ -1,0 +1,142 @@
+// The reference's network on the GPU that is here, in every kind of number: its features and a step's gradients against the CPU's
+// plain loops, and how long they take. Skips (status 77) where there is no GPU. Usage: gpu_network [IMAGES [BATCH]]
+#include <cxrnet/backend/cuda/cuda_device.hpp>
+#include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/global_average_pool.hpp>
+#include <cxrnet/models/vgg16.hpp>
+#include <cxrnet/train/trainer.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace cxrnet;
+
+template <class Training>
+using Net = Seq<VGG16Backbone<Training>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
+using Block5 = Net<FreezeThrough<4>>;
+constexpr std::uint64_t seed = 1;
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double error(const std::vector<float>& values, const std::vector<float>& truth) {
+  double worst = 0, most = 0;
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(values[i]) - static_cast<double>(truth[i])));
+    most = std::max(most, std::abs(static_cast<double>(truth[i])));
+    if (!std::isfinite(values[i])) return INFINITY;
+  }
+  return worst / most;
+}
+
+std::vector<float> images(int n) {
+  std::vector<float> pixels(static_cast<std::size_t>(n) * Traits<Block5>::input.size());
+  RandomStream stream(seed, RandomUse::weights, 1, 2);
+  for (float& p : pixels) p = static_cast<float>(stream.uniform(0, 255));
+  return pixels;
+}
+
+struct Run {
+  std::vector<float> maps, gradients;
+  double loss = 0;
+};
+
+/// What lies before block 5 of n images, and a step's gradients.
+template <class Backend>
+Run run(int n) {
+  Model<Block5, Backend> model(n, seed);
+  Run result;
+  result.maps.resize(static_cast<std::size_t>(n) * Traits<Block5>::features.size());
+  const auto batch = images(n);
+  model.features(std::span<const float>(batch), std::span(result.maps));
+  Trainer<Block5, Backend> trainer(model);
+  std::vector<int> labels(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i % 2);
+  result.loss = trainer.gradients_of(result.maps, std::span<const int>(labels)).loss_sum;
+  result.gradients.assign(trainer.gradients().begin(), trainer.gradients().end());
+  return result;
+}
+
+template <class Numbers>
+int check(const char* name, const Run& truth, int n, double maps_bound, double gradients_bound) {
+  const Run here = run<Cuda<Numbers>>(n);
+  const double maps = error(here.maps, truth.maps), gradients = error(here.gradients, truth.gradients);
+  const bool right = maps < maps_bound && gradients < gradients_bound && std::abs(here.loss - truth.loss) < gradients_bound * n;
+  std::printf("%-5s maps before block 5 within %.1e, gradients within %.1e, loss %.6f (CPU %.6f)%s\n", name, maps, gradients, here.loss,
+              truth.loss, right ? "" : " WRONG");
+  std::fflush(stdout);
+  return right ? 0 : 1;
+}
+
+/// Best of several, with the copies from and to the host.
+template <class Run>
+double best(Run run) {
+  double least = INFINITY;
+  for (int i = 0; i < 6; ++i) {
+    const double start = seconds();
+    run();
+    least = std::min(least, seconds() - start);
+  }
+  return least;
+}
+
+template <class Numbers>
+void time(const char* name, int n) {
+  using Backend = Cuda<Numbers>;
+  const auto batch = images(n);
+  Model<Net<Frozen>, Backend> model(n, seed);
+  std::vector<float> features(static_cast<std::size_t>(n) * Traits<Net<Frozen>>::features.size());
+  const double forward = best([&] { model.features(std::span<const float>(batch), std::span(features)); });
+  Profile profile;
+  model.features_of_prepared(std::span<const float>(batch), std::span(features), &profile);
+  profile = {};
+  model.features_of_prepared(std::span<const float>(batch), std::span(features), &profile);
+  double on_device = 0;
+  for (const double s : profile.seconds) on_device += s;
+  Model<Block5, Backend> tuned(n, seed);
+  Trainer<Block5, Backend> trainer(tuned);
+  std::vector<float> maps(static_cast<std::size_t>(n) * Traits<Block5>::features.size());
+  std::vector<int> labels(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i % 2);
+  const double step = best([&] {
+    tuned.features(std::span<const float>(batch), std::span(maps));
+    trainer.step(maps, std::span<const int>(labels));
+  });
+  std::printf("%-5s batch %d: features of host images %.2f ms (%.0f images/s), operations alone %.2f ms; a step on block 5, host "
+              "optimiser and all %.2f ms\n", name, n, forward * 1e3, n / forward, on_device * 1e3, step * 1e3);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  int count = 0;
+  const cudaError_t found = cudaGetDeviceCount(&count);
+  if (found != cudaSuccess || count == 0) {
+    std::printf("skipped: no GPU (%s)\n", found == cudaSuccess ? "none is installed" : cudaGetErrorString(found));
+    return 77;
+  }
+  const int n = argc > 1 ? std::atoi(argv[1]) : 2, batch = argc > 2 ? std::atoi(argv[2]) : 32;
+  std::printf("%s, cuDNN %zu\n", cuda::CudaDevice::current().name().c_str(), cuda::cudnn_version());
+  const double start = seconds();
+  const Run truth = run<Reference<float>>(n);
+  std::printf("%d images on the CPU: %.1f s\n", n, seconds() - start);
+  int wrong = check<Float>("f32", truth, n, 1e-4, 1e-3) + check<Tf32>("tf32", truth, n, 1e-2, 5e-2);
+  wrong += check<Half>("f16", truth, n, 1e-2, 5e-2) + check<Bf16>("bf16", truth, n, 6e-2, 3e-1);
+  time<Half>("f16", batch);
+  time<Bf16>("bf16", batch);
+  time<Tf32>("tf32", batch);
+  return wrong == 0 ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "gpu_network: %s\n", error.what());
+  return 1;
+}

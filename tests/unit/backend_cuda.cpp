@@ -1,0 +1,249 @@
+#include <cxrnet/backend/cuda/cuda.hpp>
+#include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/layers/activation.hpp>
+#include <cxrnet/layers/conv2d.hpp>
+#include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/flatten.hpp>
+#include <cxrnet/layers/global_average_pool.hpp>
+#include <cxrnet/layers/input.hpp>
+#include <cxrnet/layers/max_pool.hpp>
+#include <cxrnet/layers/residual.hpp>
+#include <cxrnet/train/trainer.hpp>
+
+#include "catch.hpp"
+#include "message.hpp"
+#include "network.hpp"
+#include "simulated_device.hpp"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+using namespace cxrnet;
+using namespace cxrnet::test;
+
+namespace {
+
+template <class Numbers>
+using Simulated = CudaOn<Numbers, SimulatedDevice>;
+
+// Channels that are no multiples of 8, windows that overlap, frozen layers, a ReLU behind a pool and before a flattening.
+using Chain = Seq<Input<13, 12, 3, Rescale<1, 255>>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<5, 3, Same, Relu>, MaxPool<2>, Conv2D<12, 3, Relu>,
+                  MaxPool<2>, Flatten, Dense<6, Relu>, Dense<3, Softmax>>;
+using Averaged = Seq<Input<10, 9, 3, Rescale<1, 255>>, Conv2D<4, 3, Relu>, MaxPool<3>, Conv2D<8, 1, NoBias>, GAP, Dense<4, Relu>, Dense<2>, Sigmoid>;
+using Branched = Seq<Input<8, 8, 3, Rescale<1, 255>>, Conv2D<4, 3, Same, Relu>, Residual<Conv2D<4, 3, Same, Relu>, Conv2D<4, 3, Same>>, Relu, GAP,
+                     Dense<3, Softmax>>;
+
+template <class Net>
+std::vector<float> images(int n) {
+  return random_values<float>(static_cast<std::size_t>(n) * Traits<Net>::input.size(), 3, 0, 255);
+}
+
+/// The largest difference of probabilities from the reference's, of n images.
+template <class Net, class Numbers>
+double prediction_error(int n, int capacity) {
+  const SimulatedDevice device;
+  const Model<Net, Simulated<Numbers>> model(capacity, 5);
+  const Model<Net, Reference<float>> reference(capacity, 5);
+  std::vector<float> here(static_cast<std::size_t>(n) * Traits<Net>::output.size()), there(here.size());
+  model.predict(std::span<const float>(images<Net>(n)), here);
+  reference.predict(std::span<const float>(images<Net>(n)), there);
+  CHECK(device.hazards == std::vector<std::string>{});
+  return relative_error(here, there);
+}
+
+/// Losses of some steps on one batch, and the gradients of the first.
+template <class Net, class Backend, class Loss>
+std::pair<std::vector<double>, std::vector<float>> training(int capacity, int n) {
+  using T = Traits<Net>;
+  Model<Net, Backend> model(capacity, 5);
+  Adam adam;
+  adam.learning_rate = 0.01;
+  Trainer<Net, Backend, Adam, Loss> trainer(model, adam);
+  std::vector<float> features(static_cast<std::size_t>(n) * T::features.size());
+  model.features(std::span<const float>(images<Net>(n)), std::span(features));
+  std::vector<float> targets(static_cast<std::size_t>(n) * T::output.size());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) targets[i * T::output.size() + i % T::output.size()] = 1;
+  std::pair<std::vector<double>, std::vector<float>> result;
+  for (int step = 0; step < 5; ++step) {
+    result.first.push_back(trainer.step(features, std::span<const float>(targets)).loss_sum);
+    if (step == 0) result.second.assign(trainer.gradients().begin(), trainer.gradients().end());
+  }
+  return result;
+}
+
+template <class Net, class Numbers, class Loss = CategoricalCrossentropy>
+void check_training(double bound, double loss_bound) {
+  const SimulatedDevice device;
+  const auto here = training<Net, Simulated<Numbers>, Loss>(4, 3);
+  const auto there = training<Net, Reference<float>, Loss>(4, 3);
+  CHECK(relative_error(here.second, there.second) < bound);
+  CHECK(relative_error(here.first, there.first) < loss_bound);
+  CHECK(device.hazards == std::vector<std::string>{});
+  CHECK(device.live() == 0);
+}
+
+}  // namespace
+
+TEST_CASE("halves and bfloat16s are the nearest to a float, ties to even", "[cuda]") {
+  const auto check = [](auto kind, int exponent_bits, int fraction_bits) {
+    using T = decltype(kind);
+    const std::uint32_t top = 1U << static_cast<unsigned>(exponent_bits + fraction_bits);
+    const auto of = [](std::uint32_t bits) { return cuda::to_float(T{static_cast<std::uint16_t>(bits)}); };
+    const float inf = std::numeric_limits<float>::infinity();
+    bool same = true, nearest = true;
+    const std::uint32_t infinity = top - (1U << static_cast<unsigned>(fraction_bits));
+    for (std::uint32_t bits = 0; bits < infinity; ++bits) {
+      const float x = of(bits);
+      const double next = bits + 1 == infinity ? 2.0 * x - of(bits - 1) : of(bits + 1);
+      same = same && cuda::number<T>(x).bits == bits && cuda::number<T>(-x).bits == (bits | 0x8000U);
+      const auto middle = static_cast<float>((x + next) / 2);
+      nearest = nearest && cuda::number<T>(middle).bits == bits + (bits & 1U) &&
+                cuda::number<T>(std::nextafter(middle, 0.0F)).bits == bits &&
+                cuda::number<T>(std::nextafter(middle, inf)).bits == bits + 1;
+    }
+    CHECK(same);
+    CHECK(nearest);
+    CHECK(cuda::to_float(cuda::number<T>(inf)) == inf);
+    CHECK(cuda::to_float(cuda::number<T>(-inf)) == -inf);
+    CHECK(std::isnan(cuda::to_float(cuda::number<T>(std::numeric_limits<float>::quiet_NaN()))));
+    CHECK(std::isnan(cuda::to_float(cuda::number<T>(std::bit_cast<float>(0x7F800001U)))));
+  };
+  check(cuda::Float16{}, 5, 10);
+  check(cuda::BFloat16{}, 8, 7);
+}
+
+TEST_CASE("a network on the device predicts as on the CPU, in every kind of number", "[cuda]") {
+  CHECK(prediction_error<Chain, Float>(3, 4) < 1e-6);
+  CHECK(prediction_error<Chain, Half>(5, 4) < 2e-3);
+  CHECK(prediction_error<Chain, Bf16>(4, 4) < 2e-2);
+  CHECK(prediction_error<Averaged, Float>(1, 2) < 1e-6);
+  CHECK(prediction_error<Averaged, Half>(2, 2) < 2e-3);
+  CHECK(prediction_error<Branched, Float>(3, 2) < 1e-6);
+  CHECK(prediction_error<Branched, Half>(3, 2) < 2e-3);
+}
+
+TEST_CASE("training on the device has the CPU's gradients and losses", "[cuda]") {
+  check_training<Chain, Float>(2e-5, 2e-5);
+  check_training<Chain, Tf32>(2e-5, 2e-5);  // whose products the simulated device does not round
+  check_training<Chain, Half>(5e-2, 2e-2);  // a ReLU near 0 goes the other way
+  check_training<Chain, Bf16>(8e-2, 2e-2);
+  check_training<Averaged, Float, BinaryCrossentropy>(2e-5, 2e-5);
+  check_training<Averaged, Half, BinaryCrossentropy>(5e-2, 2e-2);
+}
+
+TEST_CASE("an observer sees plain values", "[cuda]") {
+  const SimulatedDevice device;
+  const Model<Branched, Simulated<Float>> model(2, 5);
+  const Model<Branched, Reference<float, Rules<FuseBias, FuseRelu>>> reference(2, 5);
+  std::vector<std::vector<float>> here, there;
+  const Observer see_here = [&](const op::Operation&, int, std::span<const float> v) { here.emplace_back(v.begin(), v.end()); };
+  const Observer see_there = [&](const op::Operation&, int, std::span<const float> v) { there.emplace_back(v.begin(), v.end()); };
+  model.observe(std::span<const float>(images<Branched>(1)), see_here);
+  reference.observe(std::span<const float>(images<Branched>(1)), see_there);
+  REQUIRE(here.size() == there.size());
+  for (std::size_t i = 0; i < here.size(); ++i) CHECK(relative_error(here[i], there[i]) < 1e-5);
+}
+
+TEST_CASE("in half the loss's scale falls until no gradient is lost", "[cuda]") {
+  const SimulatedDevice device;
+  using Net = Seq<Input<4, 4, 3>, Conv2D<8, 3, Same, Relu>, GAP, Dense<2>>;
+  Head<Net, Simulated<Half>> head(initial_parameters<Net>(5), 2);
+  const auto x = random_values<float>(2 * Traits<Net>::input.size(), 3, 0, 1);
+  head.forward(x);
+  const auto small = head.backward({1, 2, 3, 4});
+  CHECK(head.context.loss_scale == 32768);
+  const auto large = head.backward({4096, 8192, 12288, 16384});
+  CHECK(head.context.loss_scale < 32768);
+  std::vector<float> scaled;
+  for (const float g : small) scaled.push_back(g * 4096);
+  CHECK(relative_error(large, scaled) < 1e-2);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(std::isnan(head.backward({nan, nan, nan, nan}).back()));
+}
+
+TEST_CASE("a step allocates nothing, and few kernels run", "[cuda]") {
+  SimulatedDevice device;
+  Model<Chain, Simulated<Half>> model(4, 5);
+  Trainer<Chain, Simulated<Half>> trainer(model);
+  std::vector<float> features(4 * Traits<Chain>::features.size());
+  const auto batch = images<Chain>(4);
+  model.features(std::span<const float>(batch), std::span(features));
+  device.may_allocate = false;
+  device.launches = 0;
+  model.features(std::span<const float>(batch), std::span(features));
+  CHECK(device.launches == 3);  // to the device's layout, one convolution, back
+  device.launches = 0;
+  trainer.step(features, std::array{0, 1, 2, 0});
+  // Forward 8 and the layout. Backward: softmax, 2 dense layers by 2, flattening, 2 pools, 2 convolutions by 3 and one more for
+  // the second's data.
+  CHECK(device.launches == 9 + 1 + 4 + 1 + 2 + 7);
+  CHECK(device.hazards == std::vector<std::string>{});
+}
+
+TEST_CASE("whatever call of the device fails, an error says so and nothing is left", "[cuda]") {
+  SimulatedDevice device;
+  const auto run = [&] {
+    Model<Chain, Simulated<Half>> model(2, 5);
+    Trainer<Chain, Simulated<Half>> trainer(model);
+    std::vector<float> features(2 * Traits<Chain>::features.size());
+    const auto batch = images<Chain>(2);
+    model.features(std::span<const float>(batch), std::span(features));
+    trainer.step(features, std::array{0, 1});
+    std::vector<float> probabilities(2 * 3);
+    model.predict(std::span<const float>(batch), std::span(probabilities));
+  };
+  run();
+  const std::size_t calls = device.calls;
+  CHECK(calls > 100);
+  for (std::size_t k = 1; k <= calls; ++k) {
+    device.calls = 0;
+    device.fail_at = k;
+    INFO("call " << k);
+    CHECK(has(message_of<BackendError>(run), "The simulated device failed"));
+    CHECK(device.live() == 0);
+  }
+  CHECK(device.hazards == std::vector<std::string>{});
+}
+
+TEST_CASE("the simulated device finds what it is for", "[cuda]") {
+  SimulatedDevice device;
+  SimulatedDevice::Queue first(device), second(device);
+  const float numbers[64] = {};
+  const auto with = [&](auto use) {
+    device.hazards.clear();
+    cuda::Buffer<SimulatedDevice> a(device, 256), b(device, 256);
+    use(a.as<float>(), b.as<float>());
+    return device.hazards.empty() ? std::string() : device.hazards[0];
+  };
+  const auto copy = [](const float* x, float* y) { return cuda::AddRelu<float>{64, false, x, nullptr, y}; };
+  CHECK(with([&](float* a, float* b) { device.launch(first, copy(a, b)); }) == "a kernel reads what nothing has written");
+  CHECK(with([&](float* a, float* b) {
+          device.upload(first, a, numbers, 256);
+          device.launch(second, copy(a, b));
+        }) == "a kernel is not ordered behind what wrote its operand");
+  CHECK(with([&](float* a, float* b) {
+          device.upload(first, a, numbers, 256);
+          device.wait(first);
+          device.launch(second, copy(a, b));
+          device.upload(first, a, numbers, 256);
+        }) == "an upload overwrites what another queue may still read");
+  CHECK(with([&](float* a, float* b) {
+          device.upload(first, a, numbers, 256);
+          device.launch(first, copy(a + 1, b));
+        }) == "a kernel touches memory that is not its device's");
+  CHECK(with([&](float* a, float* b) {
+          device.upload(first, a, numbers, 256);
+          device.wait(first);
+          device.launch(second, copy(a, b));
+          device.wait(second);
+          device.upload(first, a, numbers, 256);
+        }).empty());
+  float* freed = nullptr;
+  CHECK(with([&](float* a, float*) { freed = a; }).empty());
+  device.upload(first, freed, numbers, 256);
+  CHECK(device.hazards.back() == "an upload touches memory that is not its device's");
+  device.may_allocate = false;
+  CHECK(with([](float*, float*) {}) == "an allocation of 256 bytes within a step");
+  CHECK(device.live() == 0);
+}

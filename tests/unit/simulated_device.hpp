@@ -1,0 +1,293 @@
+#pragma once
+#include <cxrnet/backend/cuda/device.hpp>
+#include <cxrnet/backend/cuda/kernel.hpp>
+#include <cxrnet/core/error.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cxrnet::test {
+
+/// A device on the host: it does at once, by plain loops, what it is asked, and keeps account of what a real one might not
+/// forgive. Work of two queues is ordered only where the host has waited for the first before it gave the second.
+class SimulatedDevice {
+ public:
+  SimulatedDevice() : before_(std::exchange(current_, this)) {}
+  SimulatedDevice(const SimulatedDevice&) = delete;
+  SimulatedDevice& operator=(const SimulatedDevice&) = delete;
+  ~SimulatedDevice() { current_ = before_; }
+
+  static SimulatedDevice& current() {
+    if (current_ == nullptr) throw BackendError("There is no simulated device.");
+    return *current_;
+  }
+
+  std::vector<std::string> hazards;  ///< what was wrong, in words
+  std::size_t calls = 0;             ///< of any kind
+  std::size_t launches = 0;          ///< of kernels and plans
+  std::size_t fail_at = 0;           ///< the call that fails, counted from 1; 0: none
+  bool may_allocate = true;          ///< false: an allocation is a hazard
+  [[nodiscard]] std::size_t live() const { return blocks_.size(); }
+
+  class Queue {
+   public:
+    explicit Queue(SimulatedDevice& device) : number(device.issued_.size()) {
+      device.step("making a queue");
+      device.issued_.push_back(0);
+      device.waited_.push_back(0);
+    }
+    std::size_t number;
+  };
+
+  struct Plan {
+    cuda::Graph graph;
+    std::size_t workspace_bytes = 256;
+    std::string name = "simulated";
+  };
+
+  void* allocate(std::size_t bytes) {
+    step("allocating");
+    if (!may_allocate) hazards.push_back("an allocation of " + std::to_string(bytes) + " bytes within a step");
+    Block block;
+    block.bytes.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{256})));
+    std::memset(block.bytes.get(), 0xFF, bytes);  // NaN, whatever the type
+    block.size = bytes;
+    block.marks.resize((bytes + grain - 1) / grain);
+    void* const at = block.bytes.get();
+    blocks_.emplace(static_cast<std::byte*>(at), std::move(block));
+    return at;
+  }
+  void release(void* data) noexcept {
+    if (blocks_.erase(static_cast<std::byte*>(data)) == 0) hazards.push_back("memory was given back twice");
+  }
+
+  void upload(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    begin(queue, "uploading");
+    if (touch(queue, "an upload", cuda::Access::write, to, bytes)) std::memcpy(to, from, bytes);
+  }
+  void download(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    begin(queue, "downloading");
+    if (touch(queue, "a download", cuda::Access::read, from, bytes)) std::memcpy(to, from, bytes);
+    waited_[queue.number] = issued_[queue.number];
+  }
+  void wait(Queue& queue) {
+    step("waiting");
+    waited_[queue.number] = issued_[queue.number];
+  }
+
+  /// From the last index to the first: what relies on an order fails.
+  template <class Kernel>
+  void launch(Queue& queue, const Kernel& kernel) {
+    begin(queue, "launching a kernel");
+    ++launches;
+    bool good = true;
+    kernel.operands([&](cuda::Access access, const void* data, std::size_t bytes) {
+      good = touch(queue, "a kernel", access, data, bytes) && good;
+    });
+    if (!good) return;
+    for (std::int64_t i = kernel.count(); i-- > 0;) kernel(i);
+  }
+
+  const Plan& plan(const cuda::Graph& graph) {
+    step("building a plan");
+    return plans_.try_emplace(cuda::describe(graph), Plan{graph}).first->second;
+  }
+
+  void execute(Queue& queue, const Plan& plan, std::span<void* const> operands, void* workspace) {
+    begin(queue, "running a plan");
+    ++launches;
+    const cuda::Graph& g = plan.graph;
+    if (static_cast<int>(operands.size()) != g.operands()) hazards.push_back(cuda::describe(g) + " was given other operands");
+    const std::vector<std::size_t> bytes = bytes_of(g);
+    const std::string who = cuda::describe(g);
+    bool good = touch(queue, who, cuda::Access::write, workspace, plan.workspace_bytes);
+    for (std::size_t k = 0; k < operands.size(); ++k) {
+      const bool last = k + 1 == operands.size();
+      good = touch(queue, who, last ? cuda::Access::write : cuda::Access::read, operands[k], bytes[k]) && good;
+    }
+    if (!good) return;
+    if (g.number == cuda::Number::half) run<cuda::Float16>(g, operands);
+    else if (g.number == cuda::Number::bfloat16) run<cuda::BFloat16>(g, operands);
+    else run<float>(g, operands);
+  }
+
+ private:
+  static constexpr std::size_t grain = 64;  // bytes that are kept account of together: slots are multiples of it
+  struct Mark {
+    std::size_t writer = 0, written = 0;          // queue, and its work's number; 0: never
+    std::map<std::size_t, std::size_t> readers;   // queue to its last reading work
+  };
+  struct Free {
+    void operator()(std::byte* bytes) const { ::operator delete(bytes, std::align_val_t{256}); }
+  };
+  struct Block {
+    std::unique_ptr<std::byte, Free> bytes;
+    std::size_t size = 0;
+    std::vector<Mark> marks;
+  };
+
+  void step(const char* doing) {
+    if (++calls == fail_at) throw BackendError(std::string("The simulated device failed ") + doing + ".");
+  }
+  void begin(Queue& queue, const char* doing) {
+    step(doing);
+    ++issued_[queue.number];
+  }
+  [[nodiscard]] bool ordered(std::size_t queue, std::size_t work, std::size_t before) const {
+    return queue == before || work <= waited_[queue];
+  }
+
+  bool touch(const Queue& queue, const std::string& who, cuda::Access access, const void* data, std::size_t bytes) {
+    const auto* const at = static_cast<const std::byte*>(data);
+    auto found = blocks_.upper_bound(const_cast<std::byte*>(at));
+    if (bytes == 0) return true;
+    if (found == blocks_.begin() || (--found, at + bytes > found->first + found->second.size)) {
+      hazards.push_back(who + " touches memory that is not its device's");
+      return false;
+    }
+    const std::size_t first = static_cast<std::size_t>(at - found->first);
+    for (std::size_t k = first / grain; k <= (first + bytes - 1) / grain; ++k) {
+      Mark& mark = found->second.marks[k];
+      if (mark.written != 0 && !ordered(mark.writer, mark.written, queue.number)) {
+        hazards.push_back(who + " is not ordered behind what wrote its operand");
+        return false;
+      }
+      if (access == cuda::Access::read) {
+        if (mark.written == 0) {
+          hazards.push_back(who + " reads what nothing has written");
+          return false;
+        }
+        mark.readers[queue.number] = issued_[queue.number];
+        continue;
+      }
+      for (const auto& [reader, work] : mark.readers) {
+        if (ordered(reader, work, queue.number)) continue;
+        hazards.push_back(who + " overwrites what another queue may still read");
+        return false;
+      }
+      mark = {queue.number, issued_[queue.number], {}};
+    }
+    return true;
+  }
+
+  static std::vector<std::size_t> bytes_of(const cuda::Graph& g) {
+    const std::size_t size = size_of(g.number), n = static_cast<std::size_t>(g.batch);
+    const std::size_t in = n * g.in.size() * size, out = n * g.out.size() * size;
+    const std::size_t channels = static_cast<std::size_t>(g.out.channels);
+    const std::size_t kernel = channels * static_cast<std::size_t>(g.window.height * g.window.width * g.in.channels) * size;
+    switch (g.pattern) {
+      case cuda::Pattern::convolution: return g.bias ? std::vector{in, kernel, channels * size, out} : std::vector{in, kernel, out};
+      case cuda::Pattern::data_gradient: return g.relu ? std::vector{out, kernel, in, in} : std::vector{out, kernel, in};
+      case cuda::Pattern::weight_gradient: return {in, out, kernel};
+      case cuda::Pattern::bias_gradient: return {out, channels * sizeof(float)};
+    }
+    return {};
+  }
+
+  /// visit(place of the output, place of the input, tap) of one image.
+  template <class Visit>
+  static void for_each_tap(const cuda::Graph& g, Visit visit) {
+    for (int y = 0; y < g.out.height; ++y) {
+      for (int x = 0; x < g.out.width; ++x) {
+        for (int tap = 0; tap < g.window.height * g.window.width; ++tap) {
+          const int row = y * g.window.stride + tap / g.window.width - g.window.pad_top;
+          const int column = x * g.window.stride + tap % g.window.width - g.window.pad_left;
+          if (row < 0 || column < 0 || row >= g.in.height || column >= g.in.width) continue;
+          visit(static_cast<std::size_t>(y * g.out.width + x), static_cast<std::size_t>(row * g.in.width + column),
+                static_cast<std::size_t>(tap));
+        }
+      }
+    }
+  }
+
+  template <class T>
+  static void run(const cuda::Graph& g, std::span<void* const> operands) {
+    const auto ci = static_cast<std::size_t>(g.in.channels), co = static_cast<std::size_t>(g.out.channels);
+    const auto taps = static_cast<std::size_t>(g.window.height * g.window.width);
+    const auto numbers = [&](std::size_t k, std::size_t count) {
+      const T* const from = static_cast<const T*>(operands[k]);
+      std::vector<float> values(count);
+      std::transform(from, from + count, values.begin(), [](T x) { return cuda::to_float(x); });
+      return values;
+    };
+    const std::size_t n = static_cast<std::size_t>(g.batch), in = g.in.size(), out = g.out.size();
+    std::vector<float> result;
+    switch (g.pattern) {
+      case cuda::Pattern::convolution: {
+        const auto x = numbers(0, n * in), w = numbers(1, co * taps * ci);
+        const auto bias = g.bias ? numbers(2, co) : std::vector<float>(co);
+        result.resize(n * out);
+        for (std::size_t i = 0; i < n * out; ++i) result[i] = bias[i % co];
+        for (std::size_t image = 0; image < n; ++image) {
+          for_each_tap(g, [&](std::size_t to, std::size_t from, std::size_t tap) {
+            for (std::size_t k = 0; k < co; ++k) {
+              float sum = 0;
+              for (std::size_t c = 0; c < ci; ++c) sum += x[image * in + from * ci + c] * w[(k * taps + tap) * ci + c];
+              result[image * out + to * co + k] += sum;
+            }
+          });
+        }
+        for (float& v : result) v = g.relu && v < 0 ? 0 : v;
+        break;
+      }
+      case cuda::Pattern::data_gradient: {
+        const auto dy = numbers(0, n * out), w = numbers(1, co * taps * ci);
+        result.resize(n * in);
+        for (std::size_t image = 0; image < n; ++image) {
+          for_each_tap(g, [&](std::size_t to, std::size_t from, std::size_t tap) {
+            for (std::size_t c = 0; c < ci; ++c) {
+              float sum = 0;
+              for (std::size_t k = 0; k < co; ++k) sum += dy[image * out + to * co + k] * w[(k * taps + tap) * ci + c];
+              result[image * in + from * ci + c] += sum;
+            }
+          });
+        }
+        if (g.relu) {
+          const auto before = numbers(2, n * in);
+          for (std::size_t i = 0; i < n * in; ++i) result[i] = before[i] > 0 ? result[i] : 0;
+        }
+        break;
+      }
+      case cuda::Pattern::weight_gradient: {
+        const auto x = numbers(0, n * in), dy = numbers(1, n * out);
+        result.resize(co * taps * ci);
+        for (std::size_t image = 0; image < n; ++image) {
+          for_each_tap(g, [&](std::size_t to, std::size_t from, std::size_t tap) {
+            for (std::size_t k = 0; k < co; ++k) {
+              for (std::size_t c = 0; c < ci; ++c) {
+                result[(k * taps + tap) * ci + c] += x[image * in + from * ci + c] * dy[image * out + to * co + k];
+              }
+            }
+          });
+        }
+        break;
+      }
+      case cuda::Pattern::bias_gradient: {
+        const auto dy = numbers(0, n * out);
+        float* const sums = static_cast<float*>(operands[1]);
+        std::fill_n(sums, co, 0.0F);
+        for (std::size_t i = 0; i < n * out; ++i) sums[i % co] += dy[i];
+        return;
+      }
+    }
+    T* const to = static_cast<T*>(operands.back());
+    for (std::size_t i = 0; i < result.size(); ++i) to[i] = cuda::number<T>(result[i]);
+  }
+
+  inline static thread_local SimulatedDevice* current_ = nullptr;
+  SimulatedDevice* before_;
+  std::map<std::byte*, Block> blocks_;
+  std::map<std::string, Plan> plans_;
+  std::vector<std::size_t> issued_, waited_;  // by queue
+};
+
+}  // namespace cxrnet::test
