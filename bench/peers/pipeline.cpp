@@ -42,7 +42,7 @@ int main(int argc, char** argv) try {
   const double seconds = std::atof(argv[1]);
   const auto count = static_cast<std::size_t>(argc - 2);
   std::vector<std::vector<std::byte>> files;
-  for (int i = 2; i < argc; ++i) files.push_back(read_image_bytes(argv[i], max_image_bytes));
+  for (int i = 2; i < argc; ++i) files.push_back(detail::read_image_bytes(argv[i], max_image_bytes));
   std::vector<std::vector<std::uint8_t>> images(count, std::vector<std::uint8_t>(side * side * 3));
   const double decoded = rate(seconds, count, [&](std::size_t i) { decode_resized(files[i], argv[i + 2], side, side, images[i].data()); });
   std::vector<TransformParameters> transforms;

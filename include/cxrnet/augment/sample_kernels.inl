@@ -26,7 +26,8 @@ struct Chunk {
   alignas(64) std::int32_t top[chunk];
   alignas(64) float across[chunk];
   alignas(64) float down[chunk];
-  alignas(64) std::uint32_t pixels[4][chunk];  ///< top left, top right, bottom left, bottom right
+  alignas(64) std::int32_t offset[chunk];    ///< of the top left pixel's bytes
+  alignas(64) std::uint64_t pixels[2][chunk];  ///< 8 bytes from there on, and those below
 };
 
 /// Where each result of a row samples: the pixel's whole coordinate, at most `most`, and how far it is beyond.
@@ -53,24 +54,51 @@ inline std::uint64_t pair_at_end(const std::uint8_t* rgb, std::size_t offset, st
 }
 
 inline void read_pixels(const SampledImage& image, int count, Chunk& c) {
-  const std::size_t size = static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width) * 3;
-  const std::size_t below = image.height > 1 ? static_cast<std::size_t>(image.width) * 3 : 0;
-  for (int i = 0; i < count; ++i) {
-    const std::size_t offset =
-        (static_cast<std::size_t>(c.top[i]) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(c.left[i])) * 3;
-    std::uint64_t top = 0, bottom = 0;
-    if (offset + below + 8 <= size) {
-      std::memcpy(&top, image.rgb + offset, 8);
-      std::memcpy(&bottom, image.rgb + offset + below, 8);
-    } else {
-      top = pair_at_end(image.rgb, offset, size);
-      bottom = pair_at_end(image.rgb, offset + below, size);
-    }
-    c.pixels[0][i] = static_cast<std::uint32_t>(top);
-    c.pixels[1][i] = static_cast<std::uint32_t>(top >> 24U);
-    c.pixels[2][i] = static_cast<std::uint32_t>(bottom);
-    c.pixels[3][i] = static_cast<std::uint32_t>(bottom >> 24U);
+  const std::int32_t size = image.height * image.width * 3;
+  const std::int32_t below = image.height > 1 ? image.width * 3 : 0;
+  Words most{};
+  for (int i = 0; i < chunk; i += lanes) {
+    const Words offset = (load<Words>(c.top + i) * image.width + load<Words>(c.left + i)) * 3;
+    most = most > offset ? most : offset;
+    store(c.offset + i, offset);
   }
+  std::int32_t last = 0;
+  for (int k = 0; k < lanes; ++k) last = std::max(last, static_cast<std::int32_t>(most[k]));
+  if (last <= size - below - 8) {
+    for (int i = 0; i < count; ++i) {
+      std::memcpy(&c.pixels[0][i], image.rgb + c.offset[i], 8);
+      std::memcpy(&c.pixels[1][i], image.rgb + c.offset[i] + below, 8);
+    }
+    return;
+  }
+  for (int i = 0; i < count; ++i) {
+    c.pixels[0][i] = pair_at_end(image.rgb, static_cast<std::size_t>(c.offset[i]), static_cast<std::size_t>(size));
+    c.pixels[1][i] = pair_at_end(image.rgb, static_cast<std::size_t>(c.offset[i] + below), static_cast<std::size_t>(size));
+  }
+}
+
+/// Four neighbours of `lanes` pixels, three bytes each in words: top left, top right, bottom left, bottom right.
+struct Neighbours {
+  Words at[4];
+};
+[[gnu::always_inline]] inline Neighbours neighbours(const Chunk& c, int i) {
+  Neighbours n;
+#pragma GCC unroll 2
+  for (int row = 0; row < 2; ++row) {
+    const auto x = load<Words>(c.pixels[row] + i), y = load<Words>(c.pixels[row] + i + lanes / 2);
+#if CXRNET_SIMD_BYTES == 16
+    const Words first = __builtin_shufflevector(x, y, 0, 2, 4, 6), second = __builtin_shufflevector(x, y, 1, 3, 5, 7);
+#elif CXRNET_SIMD_BYTES == 32
+    const Words first = __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14);
+    const Words second = __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+    const Words first = __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const Words second = __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#endif
+    n.at[2 * row] = first;
+    n.at[2 * row + 1] = ((first >> 24) & 0xFF) | (second << 8);
+  }
+  return n;
 }
 
 /// Three channels of `lanes` pixels, one behind the other.
@@ -100,12 +128,11 @@ inline void read_pixels(const SampledImage& image, int count, Chunk& c) {
 
 /// One channel of `lanes` pixels from i on. Bytes stay where they stand in their words: times 1, 256 or 65536, which
 /// `scale` takes back; sampling is linear.
-[[gnu::always_inline]] inline Floats channel(const Chunk& c, int i, std::int32_t mask, float scale, float shift) {
+[[gnu::always_inline]] inline Floats channel(const Neighbours& n, const Chunk& c, int i, std::int32_t mask, float scale,
+                                             float shift) {
   Floats value[4];
 #pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) {
-    value[k] = __builtin_convertvector(load<Words>(c.pixels[k] + i) & mask, Floats);
-  }
+  for (int k = 0; k < 4; ++k) value[k] = __builtin_convertvector(n.at[k] & mask, Floats);
   const Floats down = load<Floats>(c.down + i);
   const Floats across = load<Floats>(c.across + i);
   const Floats left = value[0] + (value[2] - value[0]) * down;
@@ -125,6 +152,14 @@ inline std::uint8_t* put(const float* from, std::ptrdiff_t count, std::uint8_t* 
   return std::copy_n(bytes, count, to);
 }
 
+/// Fetches an image that a core's cache holds, in order: a rotation meets its lines in none, and would wait for each.
+inline void fetch(const SampledImage& image) {
+  constexpr std::size_t line = 64, held = 512 * 1024;
+  const std::size_t size = static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width) * 3;
+  if (size > held) return;
+  for (std::size_t at = 0; at < size; at += line) __builtin_prefetch(image.rgb + at, 0, 2);
+}
+
 template <class Number>
 inline void sample(const SampledImage& image, const Affine& map, const std::array<ChannelMap, 3>& channels, Number* prepared) {
   std::int32_t mask[3];
@@ -134,6 +169,7 @@ inline void sample(const SampledImage& image, const Affine& map, const std::arra
     mask[k] = 0xFF << bits;
     scale[k] = channels[k].scale / static_cast<float>(1 << bits);
   }
+  fetch(image);
   Chunk c;
   for (int row = 0; row < image.height; ++row) {
     for (int start = 0; start < image.width; start += chunk) {
@@ -144,8 +180,9 @@ inline void sample(const SampledImage& image, const Affine& map, const std::arra
       read_pixels(image, count, c);
       for (int i = 0; i < count; i += lanes) {
         alignas(64) float numbers[3 * lanes];
-        interleave(channel(c, i, mask[0], scale[0], channels[0].shift), channel(c, i, mask[1], scale[1], channels[1].shift),
-                   channel(c, i, mask[2], scale[2], channels[2].shift), numbers);
+        const Neighbours n = neighbours(c, i);
+        interleave(channel(n, c, i, mask[0], scale[0], channels[0].shift), channel(n, c, i, mask[1], scale[1], channels[1].shift),
+                   channel(n, c, i, mask[2], scale[2], channels[2].shift), numbers);
         prepared = put(numbers, 3 * std::min(lanes, count - i), prepared);
       }
     }
