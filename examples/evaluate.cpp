@@ -26,6 +26,7 @@ struct Settings {
   unsigned threads = 0;
   FeatureSettings features;
   std::filesystem::path algorithms;
+  std::string device = "cpu";
   bool skip_bad = false;
 };
 
@@ -35,7 +36,7 @@ int evaluate(const Settings& settings) {
   }
   use_threads(settings.threads);
   AlgorithmFile algorithms(settings.algorithms);
-  const LoadedModel model = load_model(settings.model, 32);
+  const LoadedModel model = load_model(settings.model, 32, chosen_device(settings.device));
   algorithms.keep();
   const auto images = open_images(settings.data, model.names_classes ? model.classes : std::vector<std::string>{},
                                   settings.skip_bad ? BadImages::skip : BadImages::fail, settings.threads);
@@ -68,6 +69,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
   add_feature_options(app, settings.features);
   add_algorithms_option(app, settings.algorithms);
+  add_device_option(app, settings.device);
   app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
   return run(app, argc, argv, [&] { return evaluate(settings); });
 }

@@ -107,7 +107,7 @@ class Recipe {
   void test(std::vector<Compared>& models) const {
     for (Compared& model : models) {
       model.by_seed.push_back(test_model(out_ / model.name / "model.h5", *inputs_.images.test, inputs_.images.positive,
-                                         s_.head.threads));
+                                         s_.head.threads, s_.head.device));
     }
   }
 
@@ -139,7 +139,8 @@ class Recipe {
                                        Clip clip) const {
     const Variant variant{.preprocess = settings.preprocess,
                           .augmenting = settings.augment ? Augmenting::yes : Augmenting::no,
-                          .unfreeze_from = settings.unfreeze_from};
+                          .unfreeze_from = settings.unfreeze_from,
+                          .device = settings.device};
     return make_classifier(variant, std::move(parameters), static_cast<int>(settings.batch), settings.seed,
                            {.learning_rate = settings.learning_rate, .weight_decay = weight_decay}, clip);
   }
@@ -312,5 +313,8 @@ int main(int argc, char** argv) {
   app.add_flag("--no-control", s.no_control, "Leave the control out");
   app.add_option("--seeds", s.seeds, "Repeat with so many seeds, from --seed on, and give mean and standard deviation")
       ->capture_default_str()->check(CLI::Range(1, 1000));
-  return run(app, argc, argv, [&] { return finetune(s); });
+  return run(app, argc, argv, [&] {
+    head.device = chosen_device(head.device);
+    return finetune(s);
+  });
 }

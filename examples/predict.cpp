@@ -20,6 +20,7 @@ struct Settings {
   std::filesystem::path model;
   std::vector<std::filesystem::path> images;
   std::filesystem::path algorithms;
+  std::string device = "cpu";
   unsigned threads = 0;
   bool json = false;
   bool skip_bad = false;
@@ -79,7 +80,7 @@ void print_table(const std::vector<Prediction>& predictions, const std::vector<s
 int predict(const Settings& settings) {
   use_threads(settings.threads);
   AlgorithmFile algorithms(settings.algorithms);
-  const LoadedModel model = load_model(settings.model, 1);
+  const LoadedModel model = load_model(settings.model, 1, chosen_device(settings.device));
   algorithms.keep();
   std::vector<Prediction> predictions;
   for (const auto& file : settings.images) {
@@ -107,5 +108,6 @@ int main(int argc, char** argv) {
   app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
   app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
   add_algorithms_option(app, settings.algorithms);
+  add_device_option(app, settings.device);
   return run(app, argc, argv, [&] { return predict(settings); });
 }

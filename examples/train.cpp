@@ -62,7 +62,8 @@ int train(Start start) {
   const Variant variant{.preprocess = settings.preprocess,
                         .augmenting = settings.augment ? Augmenting::yes : Augmenting::no,
                         .unfreeze_from = settings.unfreeze_from,
-                        .precision = settings.precision};
+                        .precision = settings.precision,
+                        .device = settings.device};
   const RunImages images = open_run_images(settings, describe(variant));
   SavedRun run{settings, nullptr};
   if (!start.saved) begin_run(run);
@@ -205,6 +206,7 @@ int main(int argc, char** argv) {
       }
     }
     if (resumed->count() > 0) return train_on(folder, other ? OtherAlgorithms::allow : OtherAlgorithms::refuse);
+    settings.device = chosen_device(settings.device);
     settings.precision = chosen_precision(settings);
     return train_anew(settings);
   });

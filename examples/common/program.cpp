@@ -78,9 +78,28 @@ void use_threads(unsigned threads) {
   if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
 }
 
-LoadedModel load_model(const std::filesystem::path& file, int capacity) {
+void add_device_option(CLI::App& app, std::string& device) {
+  app.add_option("--device", device,
+                 "cpu; cuda, the first GPU, whose networks compute in half; auto, a GPU where one can be used")
+      ->capture_default_str()->check(CLI::IsMember({"cpu", "cuda", "auto"}));
+}
+
+std::string chosen_device(const std::string& device) {
+  if (device == "cpu") return device;
+  const std::string problem = cuda_problem();
+  if (problem.empty()) {
+    if (device == "auto") std::cerr << "note: the network runs on the GPU.\n";
+    return "cuda";
+  }
+  if (device == "cuda") throw BackendError("The network cannot run on a GPU: " + problem);
+  std::cerr << "note: the network runs on the CPU, not on a GPU: " << problem << '\n';
+  return "cpu";
+}
+
+LoadedModel load_model(const std::filesystem::path& file, int capacity, const std::string& device) {
   const NamedTensors tensors = read_weights(file);
   Variant variant;
+  variant.device = device;
   const auto recorded = tensors.metadata.find("preprocess");
   if (recorded != tensors.metadata.end()) {
     variant.preprocess = recorded->second;

@@ -33,6 +33,12 @@ void end_on_interrupt();
 /// As many threads for the network and for reading images; 0 leaves both as they are.
 void use_threads(unsigned threads);
 
+/// --device
+void add_device_option(CLI::App& app, std::string& device);
+/// The device that `auto` stands for here, and says so on standard error; any other as it is. BackendError where there is no
+/// such device.
+std::string chosen_device(const std::string& device);
+
 /// A trained model file as a classifier.
 struct LoadedModel {
   std::unique_ptr<Classifier> classifier;
@@ -41,7 +47,7 @@ struct LoadedModel {
 };
 /// Reads safetensors, .keras or .h5; says in a line on standard error when a foreign file is taken to mean the
 /// reference's rescale.
-LoadedModel load_model(const std::filesystem::path& file, int capacity);
+LoadedModel load_model(const std::filesystem::path& file, int capacity, const std::string& device = "cpu");
 
 /// Lists and opens a folder of class folders for the network; prints what is skipped and the warning where format or
 /// size separates the classes. DataError where its classes are not `classes` (any, where that is empty).

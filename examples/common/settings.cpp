@@ -1,6 +1,7 @@
 #include "common/settings.hpp"
 
 #include "common/algorithm_file.hpp"
+#include "common/program.hpp"
 
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/io/hash.hpp>
@@ -50,6 +51,7 @@ void each_setting(Settings& s, Field field) {
   field("features_cache", s.features.cache);
   field("features_limit", s.features.limit);
   field("algorithms", s.algorithms);
+  field("device", s.device);
 }
 
 /// Takes a setting out of JSON; false where it is no such value.
@@ -97,6 +99,7 @@ void add_data_options(CLI::App& app, TrainSettings& settings) {
   app.add_option("--threads", s.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
   app.add_flag("--skip-bad", s.skip_bad, "Go on without images that cannot be read, and list them");
   add_algorithms_option(app, s.algorithms);
+  add_device_option(app, s.device);
 }
 
 void add_feature_options(CLI::App& app, FeatureSettings& settings) {

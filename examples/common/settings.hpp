@@ -48,6 +48,7 @@ struct TrainSettings {
   int views = 0;
   FeatureSettings features;
   std::filesystem::path algorithms;  ///< empty: by rule
+  std::string device = "cpu";  ///< or "cuda"; "auto" only on the command line
 
   std::filesystem::path out;  ///< not saved: a run's folder may be moved
 };

@@ -74,8 +74,8 @@ std::vector<float> start_parameters(const TrainSettings& settings, const ImageDa
 
 std::string chosen_precision(const TrainSettings& settings) {
   if (settings.precision != "auto") return settings.precision;
-  if (settings.unfreeze_from != 6) {
-    std::cout << "Precision: float32, since part of VGG16 trains.\n";
+  if (settings.unfreeze_from != 6 || settings.device != "cpu") {
+    std::cout << "Precision: float32, since " << (settings.device != "cpu" ? "a GPU computes in half.\n" : "part of VGG16 trains.\n");
     return "float32";
   }
   const bool bytes = cpu::has_byte_products();
@@ -115,8 +115,9 @@ void write_trained(const std::filesystem::path& folder, const Classifier& net, c
   write_history_csv(folder / "history.csv", history);
 }
 
-Evaluation test_model(const std::filesystem::path& file, const ImageDataset& test, int positive, unsigned threads) {
-  const LoadedModel model = load_model(file, 32);
+Evaluation test_model(const std::filesystem::path& file, const ImageDataset& test, int positive, unsigned threads,
+                      const std::string& device) {
+  const LoadedModel model = load_model(file, 32, device);
   std::vector<float> probabilities;
   const Evaluation evaluation = evaluate_images(*model.classifier, test, positive, threads, probabilities);
   write_metrics_json(file.parent_path() / "metrics.json", evaluation);

@@ -50,7 +50,8 @@ void write_trained(const std::filesystem::path& folder, const Classifier& net, c
                    const History& history);
 
 /// Evaluates a model file, as `evaluate` does, and writes metrics.json and predictions.csv beside it.
-Evaluation test_model(const std::filesystem::path& file, const ImageDataset& test, int positive, unsigned threads);
+Evaluation test_model(const std::filesystem::path& file, const ImageDataset& test, int positive, unsigned threads,
+                      const std::string& device);
 
 /// A callback that shows the run on standard output as Keras users know it.
 class ShowProgress {

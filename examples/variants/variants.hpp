@@ -19,7 +19,11 @@ struct Variant {
   Augmenting augmenting = Augmenting::no;
   int unfreeze_from = 6;  ///< the first of VGG16's blocks that trains, 1 to 5; 6: none, the head alone
   std::string precision = "float32";  ///< of VGG16; where none of it trains also "int8" or "bfloat16"
+  std::string device = "cpu";         ///< or "cuda", which computes in half and takes precision float32 alone
 };
+
+/// Why the network cannot run on a GPU here, in a sentence; empty where it can.
+std::string cuda_problem();
 
 /// Random parameters of the variant's network, for a seed.
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);
@@ -30,7 +34,7 @@ void calibrate(const Variant& variant, std::span<float> parameters, std::span<co
 /// The variant's constants.
 const Description& describe(const Variant& variant);
 
-/// The reference's classifier on the default backend, with these parameters and batches of up to `capacity` images.
+/// The reference's classifier on the variant's device, with these parameters and batches of up to `capacity` images.
 std::unique_ptr<Classifier> make_classifier(const Variant& variant, std::vector<float> parameters, int capacity = 32,
                                             std::uint64_t seed = 0, const Adam& optimizer = {}, Clip clip = {});
 

@@ -197,6 +197,15 @@ def test_predict_keeps_to_a_file_of_algorithms(case):
         case.refuses(case.run("predict", "--model", case.model, "--algorithms", file, image), file)
 
 
+def test_without_cuda_a_gpu_is_refused_and_auto_takes_the_cpu(case):
+    image = sorted((case.data / "test").rglob("film*"))[0]
+    case.refuses(case.run("predict", "--model", case.model, "--device", "cuda", image), "cannot run on a GPU", "built without CUDA")
+    case.refuses(case.train("--device", "cuda", "--out", case.folder / "run"), "cannot run on a GPU")
+    auto = case.run("predict", "--model", case.model, "--device", "auto", image)
+    case.passes(auto, "the network runs on the CPU, not on a GPU", "built without CUDA")
+    assert auto.stdout == case.run("predict", "--model", case.model, image).stdout
+
+
 def test_the_same_seed_trains_the_same_model(case):
     figures = []
     for threads in (1, 2):

@@ -33,7 +33,10 @@ struct CudaOn {
   static constexpr cuda::Number number = cuda::number_of<Numbers>;
   using scalar = float;
   using rules = Rules<FuseBias, FuseRelu>;
-  static constexpr std::string_view name = "cuda";
+  static constexpr std::string_view name = number == cuda::Number::half       ? "cuda-f16"
+                                           : number == cuda::Number::bfloat16 ? "cuda-bf16"
+                                           : number == cuda::Number::tf32     ? "cuda-tf32"
+                                                                              : "cuda-f32";
 
   /// Of the device's memory.
   static constexpr std::size_t value_bytes(Dims dims, op::Precision = op::Precision::float32) {

@@ -265,10 +265,15 @@ class Program {
 
   /// n plain images or vectors of the host to the device's layout, the rest of the batch zeros.
   void send(Context& c, const Dims& dims, const float* from, int n, const T* relu, std::byte* to, float scale = 1) const {
-    std::vector<float> plain(dims.size() * static_cast<std::size_t>(batch_));
-    std::transform(from, from + dims.size() * static_cast<std::size_t>(n), plain.begin(), [scale](float x) { return x * scale; });
+    const std::size_t given = dims.size() * static_cast<std::size_t>(n), all = dims.size() * static_cast<std::size_t>(batch_);
     float* const there = dims.is_vector() ? reinterpret_cast<float*>(to) : c.plain_.template as<float>();
-    device_->upload(c.queue_, there, plain.data(), plain.size() * sizeof(float));
+    if (scale == 1 && given == all) {
+      device_->upload(c.queue_, there, from, all * sizeof(float));
+    } else {
+      std::vector<float> plain(all);
+      std::transform(from, from + given, plain.begin(), [scale](float x) { return x * scale; });
+      device_->upload(c.queue_, there, plain.data(), all * sizeof(float));
+    }
     if (dims.is_vector()) return;
     const Maps m = maps(dims);
     launch_wide(c, m, [&]<int lanes>() { return ToMaps<T, lanes>{m, there, relu, reinterpret_cast<T*>(to)}; });

@@ -1,0 +1,16 @@
+#include "variants/variants.hpp"
+
+#include <cxrnet/backend/cuda/cuda_device.hpp>
+
+namespace cxrnet::programs {
+
+std::string cuda_problem() {
+  try {
+    cuda::CudaDevice::current();
+    return {};
+  } catch (const BackendError& error) {
+    return error.what();
+  }
+}
+
+}  // namespace cxrnet::programs

@@ -1,0 +1,3 @@
+#include "variants/cuda/on_cuda.hpp"
+
+template struct cxrnet::programs::UnfrozenFrom<3, cxrnet::Float32, cxrnet::programs::OnCuda>;
