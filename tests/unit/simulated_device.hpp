@@ -36,6 +36,7 @@ class SimulatedDevice {
   std::size_t launches = 0;          ///< of kernels and plans
   std::size_t fail_at = 0;           ///< the call that fails, counted from 1; 0: none
   bool may_allocate = true;          ///< false: an allocation is a hazard
+  bool computes = true;              ///< false: it keeps account alone, of networks that take long on plain loops
   [[nodiscard]] std::size_t live() const { return blocks_.size(); }
 
   class Queue {
@@ -93,7 +94,7 @@ class SimulatedDevice {
     kernel.operands([&](cuda::Access access, const void* data, std::size_t bytes) {
       good = touch(queue, "a kernel", access, data, bytes) && good;
     });
-    if (!good) return;
+    if (!good || !computes) return;
     for (std::int64_t i = kernel.count(); i-- > 0;) kernel(i);
   }
 
@@ -114,7 +115,7 @@ class SimulatedDevice {
       const bool last = k + 1 == operands.size();
       good = touch(queue, who, last ? cuda::Access::write : cuda::Access::read, operands[k], bytes[k]) && good;
     }
-    if (!good) return;
+    if (!good || !computes) return;
     if (g.number == cuda::Number::half) run<cuda::Float16>(g, operands);
     else if (g.number == cuda::Number::bfloat16) run<cuda::BFloat16>(g, operands);
     else run<float>(g, operands);
