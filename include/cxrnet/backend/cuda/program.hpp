@@ -1,8 +1,8 @@
 #pragma once
 #include <cxrnet/backend/cuda/device.hpp>
+#include <cxrnet/backend/cuda/layer_weights.hpp>
 #include <cxrnet/backend/cuda/map_kernels.hpp>
 #include <cxrnet/backend/cuda/vector_kernels.hpp>
-#include <cxrnet/backend/cuda/weight_kernels.hpp>
 #include <cxrnet/backend/program.hpp>
 
 #include <algorithm>
@@ -35,12 +35,21 @@ class Program {
  public:
   Program(const ProgramSpec& spec, int batch, const float* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters), device_(&Device::current()), queue_(*device_),
-        weights_(spec.operations.size()), readers_(spec.values.size()) {
+        readers_(spec.values.size()) {
     for (const op::Operation& o : spec.operations) {
       refuse_unless_known(o);
       for (int k = 0; k < o.input_count(); ++k) ++readers_[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
     }
-    for (std::size_t i = 0; i < spec.operations.size(); ++i) prepare(i);
+    weights_.reserve(spec.operations.size());
+    for (const op::Operation& o : spec.operations) {
+      const auto& made = weights_.emplace_back(*device_, spec, o, batch, mask_of(o.inputs[0]));
+      workspace_ = std::max(workspace_, made.workspace_bytes());
+      kernel_gradient_ = std::max(kernel_gradient_, made.kernel_gradient_bytes());
+      bias_gradient_ = std::max(bias_gradient_, made.bias_gradient_bytes());
+      for (const int p : {o.kernel, o.bias}) {
+        if (trains(p)) gradient_numbers_ = std::max(gradient_numbers_, info(p).gradient + info(p).parameter.size());
+      }
+    }
     update();
   }
 
@@ -48,13 +57,9 @@ class Program {
   void update() {
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       const op::Operation& o = spec_.operations[i];
-      Weights& w = weights_[i];
-      if (o.kernel < 0) continue;
-      upload(o.kernel, w.kernel);
-      if (o.bias >= 0) upload(o.bias, w.bias);
-      if (o.kind != op::Kind::convolution) continue;
-      device_->launch(queue_, PackWeights<T>{w.shape, w.kernel.template as<float>(), w.bias.template as<float>(),
-                                             w.packed.template as<T>(), w.packed_bias.template as<T>()});
+      if (o.kernel >= 0) upload(o.kernel, weights_[i].kernel);
+      if (o.bias >= 0) upload(o.bias, weights_[i].bias);
+      weights_[i].pack(*device_, queue_);
     }
     device_->wait(queue_);
   }
@@ -74,16 +79,11 @@ class Program {
     std::vector<Algorithm> list;
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       const op::Operation& o = spec_.operations[i];
-      list.push_back({o.layer, cxrnet::describe(o), weights_[i].forward != nullptr ? weights_[i].forward->name : "kernel"});
+      list.push_back({o.layer, cxrnet::describe(o), weights_[i].forward_name()});
     }
     for (std::size_t i = weights_.size(); i-- > 0;) {
       const op::Operation& o = spec_.operations[i];
-      if (!o.backward()) continue;
-      std::string name = "kernel";
-      const Weights& w = weights_[i];
-      if (w.data_gradient != nullptr) name = w.data_gradient->name;
-      if (w.weight_gradient != nullptr) name = w.weight_gradient->name + (w.data_gradient == nullptr ? "" : "," + name);
-      list.push_back({o.layer, cxrnet::describe(o) + " backward", name});
+      if (o.backward()) list.push_back({o.layer, cxrnet::describe(o) + " backward", weights_[i].backward_name()});
     }
     return list;
   }
@@ -167,18 +167,7 @@ class Program {
 
  private:
   static constexpr int wide = 16 / static_cast<int>(sizeof(T));
-  using Plan = typename Device::Plan;
-
-  /// A layer's parameters on the device, and the plans of its graphs.
-  struct Weights {
-    ConvolutionWeights shape{};
-    Buffer<Device> kernel, bias;         // logical
-    Buffer<Device> packed, packed_bias;  // working copies
-    const Plan* forward = nullptr;
-    const Plan* data_gradient = nullptr;
-    const Plan* weight_gradient = nullptr;
-    const Plan* bias_gradient = nullptr;
-  };
+  using Weights = LayerWeights<number_, Device>;
 
   static void refuse_unless_known(const op::Operation& o) {
     const bool known = o.kind == op::Kind::convolution || o.kind == op::Kind::dense || o.kind == op::Kind::activation ||
@@ -196,44 +185,6 @@ class Program {
 
   void upload(int p, Buffer<Device>& to) {
     device_->upload(queue_, to.template as<float>(), parameters_ + info(p).offset, info(p).parameter.size() * sizeof(float));
-  }
-
-  /// Plans, weights' memory and scratch of operation i.
-  void prepare(std::size_t i) {
-    const op::Operation& o = spec_.operations[i];
-    Weights& w = weights_[i];
-    for (const int p : {o.kernel, o.bias}) {
-      if (trains(p)) gradient_numbers_ = std::max(gradient_numbers_, info(p).gradient + info(p).parameter.size());
-    }
-    if (o.kernel >= 0) w.kernel = Buffer<Device>(*device_, info(o.kernel).parameter.size() * sizeof(float));
-    if (o.bias >= 0) w.bias = Buffer<Device>(*device_, info(o.bias).parameter.size() * sizeof(float));
-    if (o.kind != op::Kind::convolution) return;
-    const Graph graph = forward_graph(o, number_, batch_);
-    w.shape = {o.window.height, o.window.width, o.in.channels, o.out.channels, graph.in.channels, graph.out.channels};
-    w.packed = Buffer<Device>(*device_, static_cast<std::size_t>(w.shape.working()) * sizeof(T));
-    if (o.bias >= 0) w.packed_bias = Buffer<Device>(*device_, static_cast<std::size_t>(w.shape.out_stride) * sizeof(T));
-    const auto plan = [&](const Graph& g) {
-      const Plan& made = device_->plan(g);
-      workspace_ = std::max(workspace_, made.workspace_bytes);
-      return &made;
-    };
-    w.forward = plan(graph);
-    Graph back = graph;
-    back.bias = back.relu = false;
-    if (trains(o.kernel)) {
-      back.pattern = Pattern::weight_gradient;
-      w.weight_gradient = plan(back);
-      kernel_gradient_ = std::max(kernel_gradient_, w.packed.bytes());
-    }
-    if (trains(o.bias)) {
-      w.bias_gradient = plan(bias_gradient_graph(graph));
-      bias_gradient_ = std::max(bias_gradient_, static_cast<std::size_t>(w.shape.out_stride) * sizeof(float));
-    }
-    if (o.gradient_in) {
-      back.pattern = Pattern::data_gradient;
-      back.relu = mask_of(o.inputs[0]);
-      w.data_gradient = plan(back);
-    }
   }
 
   /// Whether a value is a ReLU's output that one operation reads: whoever writes its gradient then applies the ReLU's.
