@@ -1,5 +1,6 @@
 // Turns weight and model files of one format into another: safetensors, Keras, PyTorch, ONNX.
 #include "common/program.hpp"
+#include "variants/variants.hpp"
 
 #include <cxrnet/io/model_io.hpp>
 #include <cxrnet/io/torch_state.hpp>

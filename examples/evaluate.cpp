@@ -1,6 +1,8 @@
 // Evaluates a trained model on class folders.
 #include "common/algorithm_file.hpp"
 #include "common/program.hpp"
+#include "common/model_file.hpp"
+#include "common/images.hpp"
 #include "common/run_record.hpp"
 #include "common/settings.hpp"
 

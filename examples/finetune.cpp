@@ -2,7 +2,10 @@
 // low rate, with VGG16's last blocks unfrozen: the same network as another type (FreezeThrough). Beside them a control
 // trains the head alone for as many epochs as both, so that nobody takes longer training for fine-tuning's gain.
 #include "common/algorithm_file.hpp"
+#include "common/images.hpp"
 #include "common/program.hpp"
+#include "common/start_parameters.hpp"
+#include "common/trained_files.hpp"
 #include "common/training_run.hpp"
 #include "finetune/comparison.hpp"
 

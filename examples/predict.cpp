@@ -1,6 +1,7 @@
 // Class probabilities of single images.
 #include "common/algorithm_file.hpp"
 #include "common/program.hpp"
+#include "common/model_file.hpp"
 
 #include <cxrnet/data/image.hpp>
 #include <cxrnet/data/resize.hpp>

@@ -3,13 +3,10 @@
 #include "variants/variants.hpp"
 
 #include <cxrnet/data/dataset.hpp>
-#include <cxrnet/metrics/evaluation.hpp>
 #include <cxrnet/report/progress.hpp>
 #include <cxrnet/train/callback.hpp>
-#include <cxrnet/train/history.hpp>
 
 #include <cstddef>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -33,25 +30,11 @@ RunImages open_run_images(const TrainSettings& settings, const Description& netw
 /// Decodes the validation and test images, so that a bad one is known before the training, and hashes every file.
 InputHashes read_inputs(const TrainSettings& settings, const RunImages& images);
 
-/// Random parameters for the settings' seed, the backbone's from the weight file, which may have another head or none.
-std::vector<float> start_parameters(const TrainSettings& settings, const ImageDataset& images);
-
 /// The precision that `auto` stands for on this processor, and says so; any other as it is.
 std::string chosen_precision(const TrainSettings& settings);
 
 /// What the settings ask for of rates and early stopping, in a training of so many epochs on so many images.
 Callbacks callbacks_of(const TrainSettings& settings, int epochs, std::size_t images);
-
-/// FileError unless a finished run's files can be written to the folder, which is made where it is missing.
-void require_run_folder(const std::filesystem::path& folder);
-
-/// Writes the model, as .h5 and .safetensors, and the history; removes what an earlier run left of another model.
-void write_trained(const std::filesystem::path& folder, const Classifier& net, const std::vector<std::string>& classes,
-                   const History& history);
-
-/// Evaluates a model file, as `evaluate` does, and writes metrics.json and predictions.csv beside it.
-Evaluation test_model(const std::filesystem::path& file, const ImageDataset& test, int positive, unsigned threads,
-                      const std::string& device);
 
 /// A callback that shows the run on standard output as Keras users know it.
 class ShowProgress {

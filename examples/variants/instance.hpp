@@ -7,6 +7,7 @@
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/models/vgg16.hpp>
+#include <cxrnet/train/classifier.hpp>
 
 #include <utility>
 

@@ -1,5 +1,7 @@
 #pragma once
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/adam.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
+#include <cxrnet/train/clip.hpp>
 
 #include <cstdint>
 #include <memory>
