@@ -1,6 +1,6 @@
 // Prints a network: layers, shapes, parameters, work, memory.
-#include "common/program.hpp"
 #include "common/model_file.hpp"
+#include "common/program.hpp"
 #include "variants/variants.hpp"
 
 #include <cxrnet/report/summary.hpp>

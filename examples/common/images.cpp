@@ -38,7 +38,7 @@ void require_class_count(const ImageDataset& images, const Description& network)
 }
 
 Evaluation evaluate_images(const Classifier& classifier, const ImageDataset& images, int positive, unsigned threads,
-                           std::vector<float>& probabilities, FeatureCache* cache) {
+                           std::vector<float>& probabilities, FeatureStore* cache) {
   probabilities = predict_all(classifier, images, {.threads = threads, .cache = cache});
   return evaluate_predictions(detail::labels_of(images), probabilities, images.classes(), positive);
 }

@@ -2,7 +2,7 @@
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/metrics/evaluation.hpp>
 #include <cxrnet/train/classifier_interface.hpp>
-#include <cxrnet/train/feature_cache.hpp>
+#include <cxrnet/train/feature_store.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -23,7 +23,7 @@ void require_class_count(const ImageDataset& images, const Description& network)
 
 /// Predicts a whole data set and evaluates it; `probabilities` get n x classes. `cache` may be null.
 Evaluation evaluate_images(const Classifier& classifier, const ImageDataset& images, int positive, unsigned threads,
-                           std::vector<float>& probabilities, FeatureCache* cache = nullptr);
+                           std::vector<float>& probabilities, FeatureStore* cache = nullptr);
 
 /// Writes predictions.csv for a data set.
 void write_predictions(const std::filesystem::path& file, const ImageDataset& images,

@@ -2,9 +2,9 @@
 #include "common/settings.hpp"
 
 #include <cxrnet/data/dataset.hpp>
-#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/classifier_interface.hpp>
 #include <cxrnet/train/feature_cache.hpp>
-#include <cxrnet/train/fit.hpp>
+#include <cxrnet/train/fit_options.hpp>
 
 #include <cstdint>
 #include <filesystem>

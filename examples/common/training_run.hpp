@@ -4,7 +4,7 @@
 
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/report/progress.hpp>
-#include <cxrnet/train/callback.hpp>
+#include <cxrnet/train/callbacks.hpp>
 
 #include <cstddef>
 #include <iostream>

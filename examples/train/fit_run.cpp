@@ -10,7 +10,7 @@
 namespace cxrnet::programs {
 
 FitResult fit_run(const TrainSettings& settings, Classifier& net, const RunImages& images,
-                  const std::map<std::string, std::string>& metadata, const TrainingState* resume, FeatureCache* cache,
+                  const std::map<std::string, std::string>& metadata, const TrainingState* resume, FeatureStore* cache,
                   FitTimes& times) {
   FitOptions options{.epochs = settings.epochs,
                      .batch = settings.batch,

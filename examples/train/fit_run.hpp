@@ -4,7 +4,7 @@
 
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/train/classifier_interface.hpp>
-#include <cxrnet/train/feature_cache.hpp>
+#include <cxrnet/train/feature_store.hpp>
 #include <cxrnet/train/fit_options.hpp>
 #include <cxrnet/train/training_state.hpp>
 
@@ -21,7 +21,7 @@ struct FitTimes {
 /// The training itself, with checkpoints that carry `metadata` and progress on standard output. `resume` and `cache` may be
 /// null.
 FitResult fit_run(const TrainSettings& settings, Classifier& net, const RunImages& images,
-                  const std::map<std::string, std::string>& metadata, const TrainingState* resume, FeatureCache* cache,
+                  const std::map<std::string, std::string>& metadata, const TrainingState* resume, FeatureStore* cache,
                   FitTimes& times);
 
 }  // namespace cxrnet::programs

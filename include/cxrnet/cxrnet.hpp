@@ -13,6 +13,7 @@
 #include <cxrnet/train/checkpointing.hpp>
 #include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/early_stopping.hpp>
+#include <cxrnet/train/feature_cache.hpp>
 #include <cxrnet/train/fit.hpp>
 #include <cxrnet/train/learning_rate.hpp>
 #include <cxrnet/train/model_checkpoint.hpp>

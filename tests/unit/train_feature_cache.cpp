@@ -6,6 +6,7 @@
 #include <cxrnet/layers/input.hpp>
 #include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/feature_cache.hpp>
+#include <cxrnet/train/feature_keys.hpp>
 
 #include "catch.hpp"
 #include "data_fixtures.hpp"

@@ -4,6 +4,7 @@
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/layers/input.hpp>
 #include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/feature_cache.hpp>
 #include <cxrnet/train/features.hpp>
 
 #include "data_fixtures.hpp"

@@ -11,6 +11,7 @@
 #include <cxrnet/data/label_table.hpp>
 #include <cxrnet/train/classifier.hpp>
 #include <cxrnet/train/early_stopping.hpp>
+#include <cxrnet/train/feature_cache.hpp>
 #include <cxrnet/train/fit.hpp>
 #include <cxrnet/train/learning_rate.hpp>
 #include <cxrnet/train/reduce_on_plateau.hpp>

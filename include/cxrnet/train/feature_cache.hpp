@@ -1,14 +1,9 @@
 #pragma once
-#include <cxrnet/augment/prepare.hpp>
-#include <cxrnet/core/version.hpp>
-#include <cxrnet/data/dataset.hpp>
 #include <cxrnet/io/atomic_file.hpp>
-#include <cxrnet/io/hash.hpp>
 #include <cxrnet/io/sealed_safetensors.hpp>
-#include <cxrnet/train/classifier_interface.hpp>
+#include <cxrnet/train/feature_store.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +15,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,10 +29,10 @@ struct FeatureCacheOptions {
   std::function<void(const std::string&)> warn{};
 };
 
-/// Features of whole data sets, in files named after the SHA-256 of all that they depend on (`FeatureKeys`). The files
+/// Features in files named after their keys, the SHA-256 of all that they depend on (`FeatureKeys`). The files
 /// are safetensors that carry the SHA-256 of themselves: what is not whole is said, and never used. Several processes may
 /// share a folder. Safe from many threads.
-class FeatureCache {
+class FeatureCache final : public FeatureStore {
  public:
   /// Creates the folder where it is missing. FileError where nothing can be written to it.
   explicit FeatureCache(std::filesystem::path folder, FeatureCacheOptions options = {})
@@ -47,11 +41,10 @@ class FeatureCache {
     remove_leftovers(folder_);
   }
 
-  [[nodiscard]] const std::string& computation() const { return options_.computation; }
+  [[nodiscard]] const std::string& computation() const override { return options_.computation; }
 
-  /// The features of so many images, each `width` of them; nothing where there are none under that key.
   [[nodiscard]] std::optional<std::vector<float>> find(const std::string& key, std::size_t images,
-                                                       std::size_t width) const {
+                                                       std::size_t width) const override {
     namespace fs = std::filesystem;
     const fs::path file = file_of(key);
     std::error_code error;
@@ -76,8 +69,8 @@ class FeatureCache {
     }
   }
 
-  /// Keeps features under a key, images x width. What cannot be written is said, and changes nothing else.
-  void store(const std::string& key, std::size_t images, std::size_t width, std::span<const float> features) const {
+  /// What cannot be written is said, and changes nothing else.
+  void store(const std::string& key, std::size_t images, std::size_t width, std::span<const float> features) const override {
     ++missed_;
     if (features.size_bytes() + header_room > options_.budget) {
       warn("The features of " + std::to_string(images) + " images are not kept, for " +
@@ -148,90 +141,6 @@ class FeatureCache {
   FeatureCacheOptions options_;
   mutable std::atomic<std::size_t> found_{0};
   mutable std::atomic<std::size_t> missed_{0};
-};
-
-/// Names features by all that they depend on: the parameters, layers and operations before the cut, the algorithms that
-/// run them, the batches' capacity and cache.computation(); the images' files; how they are prepared, by what it makes of
-/// a small image, and their transforms. A layer of a user's own is known by its name and parameters alone.
-class FeatureKeys {
- public:
-  FeatureKeys(const Classifier& net, const FeatureCache& cache) {
-    const Description& network = net.description();
-    text("cxrnet").text(version).number(revision).text(cache.computation()).text(net.backend()).number(net.capacity());
-    text(network.preprocess).dims(network.input).dims(network.features);
-    for (const op::Operation& o : network.operations) {
-      if (o.layer < network.cut) operation(network, o);
-    }
-    for (const Algorithm& a : net.algorithms()) {
-      if (a.layer < network.cut) number(a.layer).text(a.operation).text(a.name);
-    }
-    const std::span<const float> parameters = net.parameters();
-    for (const ParameterInfo& info : network.parameters) {
-      if (info.layer >= network.cut) continue;
-      text(info.name.view());
-      for (const int extent : info.parameter.dims) number(extent);
-      bytes(std::as_bytes(parameters.subspan(info.offset, info.parameter.size())));
-    }
-    network_ = hash_.finish();
-  }
-
-  /// Of a data set whose images are prepared so, each with its transform; none where `transforms` is empty. FileError
-  /// where an image cannot be read.
-  [[nodiscard]] std::string of(const ImageDataset& images, Preparation prepare,
-                               std::span<const TransformParameters> transforms = {}) {
-    hash_ = Sha256();
-    text(network_).number(images.image_size().height).number(images.image_size().width);
-    probe(prepare, {});
-    probe(prepare, {20, 1.25, -0.75, 10, 0.9, 1.2, true, true, {0.1, 0.2, 0.3, 0.4}});
-    for (const std::string& hash : images.hashes()) text(hash);
-    for (const TransformParameters& t : transforms) transform(t);
-    return hash_.finish();
-  }
-
- private:
-  /// To be raised where decoding, resizing, preparing or a kernel comes to give other bits within one version.
-  static constexpr int revision = 1;
-
-  FeatureKeys& bytes(std::span<const std::byte> bytes) {
-    hash_.update(bytes);
-    return *this;
-  }
-  template <class Number>
-    requires(std::is_arithmetic_v<Number> || std::is_enum_v<Number>)
-  FeatureKeys& number(Number n) {
-    return bytes(std::as_bytes(std::span(&n, 1)));
-  }
-  FeatureKeys& text(std::string_view text) { return number(text.size()).bytes(std::as_bytes(std::span(text))); }
-  FeatureKeys& dims(Dims d) { return number(d.height).number(d.width).number(d.channels); }
-  FeatureKeys& window(const op::Window& w) {
-    for (const int n : {w.height, w.width, w.stride, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right}) number(n);
-    return *this;
-  }
-  void operation(const Description& network, const op::Operation& o) {
-    text(network.layers[static_cast<std::size_t>(o.layer)].kind).number(o.kind).dims(o.in).dims(o.out);
-    for (const int n : {o.layer, o.inputs[0], o.inputs[1], o.output, o.kernel, o.bias, o.first_parameter}) number(n);
-    number(o.precision).number(o.scale).number(o.scale_in);
-    window(o.window).window(o.pool).number(o.activation).number(o.rate).number(o.epsilon).number(o.statistics);
-  }
-  void transform(const TransformParameters& t) {
-    for (const double x : {t.theta, t.tx, t.ty, t.shear, t.zx, t.zy}) number(x);
-    for (const double x : t.own) number(x);
-    number(t.flip_horizontal).number(t.flip_vertical);
-  }
-  void probe(Preparation prepare, const TransformParameters& t) {
-    constexpr int side = 8;
-    std::array<std::uint8_t, std::size_t{side} * side * 3> image{};
-    for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i * i * 37 + i * 11);
-    const auto keep = [&](auto prepared) {
-      prepare(image.data(), side, side, t, prepared.data());
-      bytes(std::as_bytes(std::span(prepared)));
-    };
-    if (prepare.bytes != nullptr) keep(std::array<std::uint8_t, image.size()>{});
-    else keep(std::array<float, image.size()>{});
-  }
-
-  Sha256 hash_;
-  std::string network_;
 };
 
 }  // namespace cxrnet

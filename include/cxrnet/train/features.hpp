@@ -4,7 +4,7 @@
 #include <cxrnet/data/schedule.hpp>
 #include <cxrnet/op/operation.hpp>
 #include <cxrnet/train/classifier_interface.hpp>
-#include <cxrnet/train/feature_cache.hpp>
+#include <cxrnet/train/feature_keys.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -20,7 +20,7 @@ struct FeatureOptions {
   unsigned threads = 0;                     ///< that decode; 0: one for each processor
   Profile* profile = nullptr;               ///< gets the time of each operation before the cut
   const std::atomic<bool>* stop = nullptr;  ///< once true, no further batch is begun
-  FeatureCache* cache = nullptr;            ///< gives what it has, and gets what was computed; null: none
+  FeatureStore* cache = nullptr;            ///< gives what it has, and gets what was computed; null: none
   std::size_t memory = std::size_t{1} << 30;  ///< of features that `predict_all` may hold to keep them in the cache
 };
 

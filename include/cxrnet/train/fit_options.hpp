@@ -2,7 +2,7 @@
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/data/dataset.hpp>
-#include <cxrnet/train/feature_cache.hpp>
+#include <cxrnet/train/feature_store.hpp>
 #include <cxrnet/train/history.hpp>
 #include <cxrnet/train/training_state.hpp>
 
@@ -33,7 +33,7 @@ struct FitOptions {
   /// 0: every epoch augments anew. K: epoch e takes of each image what epoch e mod K (from 0) made of it, so that from
   /// epoch K on its features are known. Results change from there: the network sees no more than K views of an image.
   int views = 0;
-  FeatureCache* cache = nullptr;              ///< of features on disk, whole epochs' too; null: none
+  FeatureStore* cache = nullptr;              ///< of features on disk, whole epochs' too; null: none
   const TrainingState* resume = nullptr;      ///< goes on from there, to the same bits as if it had never stopped
   unsigned threads = 0;                       ///< that decode and augment; 0: one for each processor
   const std::atomic<bool>* stop = nullptr;    ///< looked at after each step, and while features are computed
