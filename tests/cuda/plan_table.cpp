@@ -64,13 +64,15 @@ void check_dims(const Graph& g) {
   }
 }
 
-/// One GPU's rows, to a stream, one of JSON for each line.
-void build(const std::string& file, const std::vector<std::string>& batches, const std::vector<std::string>& numbers, std::ostream& out) {
+/// One GPU's rows, of JSON, to emit(line), and behind them how many there were.
+template <class Emit>
+void build(const std::string& file, const std::vector<std::string>& batches, const std::vector<std::string>& numbers, Emit emit) {
   std::ifstream in(file);
   const std::string json{std::istreambuf_iterator<char>(in), {}};
   const std::string gpu = nlohmann::json::parse(json).at("deviceName");
   const Target target = Target::described(json);
   std::map<std::string, Json> built;  // a graph of several passes is built once
+  std::size_t rows = 0;
   for (const auto& number : numbers) {
     for (const auto& batch : batches) {
       for (const auto& pass : test::passes(number_of(number), std::atoi(batch.c_str()))) {
@@ -89,12 +91,13 @@ void build(const std::string& file, const std::vector<std::string>& batches, con
             }
           }
           row["pass"] = pass.name;
-          out << row.dump() << std::endl;
+          emit(row.dump());
+          ++rows;
         }
       }
     }
   }
-  out << Json{{"end", gpu}}.dump() << std::endl;
+  emit(Json{{"end", gpu}, {"rows", rows}}.dump());
 }
 
 int table(const std::string& output, const std::vector<std::string>& batches, const std::vector<std::string>& numbers,
@@ -108,9 +111,16 @@ int table(const std::string& output, const std::vector<std::string>& batches, co
     const pid_t child = fork();
     if (child == 0) {
       close(ends[0]);
-      dup2(ends[1], 1);
+      dup2(2, 1);  // cuDNN prints at times
       try {
-        build(file, batches, numbers, std::cout);
+        build(file, batches, numbers, [&](std::string line) {
+          line += '\n';
+          for (std::size_t sent = 0; sent < line.size();) {
+            const ssize_t n = write(ends[1], line.data() + sent, line.size() - sent);
+            if (n <= 0) _exit(1);
+            sent += static_cast<std::size_t>(n);
+          }
+        });
       } catch (const std::exception& error) {
         std::cerr << file << ": " << error.what() << '\n';
         _exit(1);
@@ -129,15 +139,17 @@ int table(const std::string& output, const std::vector<std::string>& batches, co
     waitpid(child, &status, 0);
     std::istringstream lines(text);
     bool ended = false;
+    std::size_t received = 0;
     std::map<std::string, Json> of_graph;
     std::string gpu = file;
     for (std::string line; std::getline(lines, line);) {
       Json row = Json::parse(line, nullptr, false);
-      if (row.is_discarded()) continue;  // cut short by a crash
+      if (!row.is_object()) continue;  // cut short by a crash
       if (row.contains("end")) {
-        ended = true;
+        ended = row["rows"] == received;
         continue;
       }
+      ++received;
       gpu = row["gpu"];
       of_graph[row["graph"]] = row;
       rows.push_back(std::move(row));
