@@ -2,7 +2,7 @@
 // on the host (a sample of them), engines, times. Skips (status 77) where there is no GPU. Usage: gpu_plans [BATCH...]
 #include "network.hpp"
 
-#include <cxrnet/backend/cuda/plan.hpp>
+#include <cxrnet/backend/cuda/cuda_device.hpp>
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -15,7 +15,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,10 +22,6 @@ namespace {
 
 using namespace cxrnet;
 using namespace cxrnet::cuda;
-
-void cuda_check(cudaError_t status, const char* doing) {
-  if (status != cudaSuccess) throw BackendError(std::string("CUDA failed ") + doing + ": " + cudaGetErrorString(status) + ".");
-}
 
 /// Numbers on the host as the device has them, rounded to its type; `values` are what they then stand for.
 struct Tensor {
@@ -145,30 +140,14 @@ double tolerance(const Graph& g) {
   return 0;
 }
 
-struct OnDevice {
-  explicit OnDevice(std::size_t bytes) { cuda_check(cudaMalloc(&pointer, std::max<std::size_t>(bytes, 256)), "allocating"); }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-  ~OnDevice() { cudaFree(pointer); }
-  void* pointer = nullptr;
-};
-
 struct Row {
   bool right = false;
   double error = 0, milliseconds = 0;
 };
 
 Row run(cudnnHandle_t handle, const Graph& g, const Plan& plan, std::size_t samples) {
-  const auto map = [&](const Dims& d) { return static_cast<std::size_t>(g.batch) * d.size(); };
-  const std::size_t in = map(g.in), out = map(g.out), kernel = static_cast<std::size_t>(g.out.channels * g.window.height * g.window.width * g.in.channels);
-  std::vector<std::size_t> sizes;
-  std::size_t result_size = size_of(g.number);
-  switch (g.pattern) {
-    case Pattern::convolution: sizes = {in, kernel}; if (g.bias) sizes.push_back(static_cast<std::size_t>(g.out.channels)); sizes.push_back(out); break;
-    case Pattern::data_gradient: sizes = {out, kernel}; if (g.relu) sizes.push_back(in); sizes.push_back(in); break;
-    case Pattern::weight_gradient: sizes = {in, out, kernel}; break;
-    case Pattern::bias_gradient: sizes = {out, static_cast<std::size_t>(g.out.channels)}; result_size = 4; break;
-  }
+  const std::vector<std::size_t> sizes = g.operand_numbers();
+  const std::size_t result_size = g.operand_bytes().back() / sizes.back();
   std::uint32_t state = 7;
   const auto draw = [&state] {  // -1 to 1, by Marsaglia's xorshift: tensors of a hundred million are filled
     state ^= state << 13U;
@@ -177,23 +156,24 @@ Row run(cudnnHandle_t handle, const Graph& g, const Plan& plan, std::size_t samp
     return static_cast<float>(state >> 8U) * 0x1p-23F - 1.0F;
   };
   std::vector<Tensor> operands;
-  std::vector<std::unique_ptr<OnDevice>> memory;
+  CudaDevice& device = CudaDevice::current();
+  std::vector<Buffer<CudaDevice>> memory;
   std::vector<void*> pointers;
   for (std::size_t k = 0; k < sizes.size(); ++k) {
     const bool result = k + 1 == sizes.size();
-    memory.push_back(std::make_unique<OnDevice>(sizes[k] * (result ? result_size : size_of(g.number))));
-    pointers.push_back(memory.back()->pointer);
+    memory.emplace_back(device, g.operand_bytes()[k]);
+    pointers.push_back(memory.back().as<void>());
     if (result) continue;
     std::vector<float> values(sizes[k]);
     for (float& v : values) v = draw();
     operands.push_back(rounded(std::move(values), g.number));
-    cuda_check(cudaMemcpy(pointers.back(), operands.back().bytes.data(), operands.back().bytes.size(), cudaMemcpyHostToDevice), "copying");
+    check(cudaMemcpy(pointers.back(), operands.back().bytes.data(), operands.back().bytes.size(), cudaMemcpyHostToDevice), "copying");
   }
-  const OnDevice workspace(plan.workspace_bytes);
-  execute(handle, plan, pointers, workspace.pointer);
-  cuda_check(cudaDeviceSynchronize(), "running a plan");
+  const Buffer<CudaDevice> workspace(device, plan.workspace_bytes);
+  execute(handle, plan, pointers, workspace.as<void>());
+  check(cudaDeviceSynchronize(), "running a plan");
   std::vector<std::byte> result(sizes.back() * result_size);
-  cuda_check(cudaMemcpy(result.data(), pointers.back(), result.size(), cudaMemcpyDeviceToHost), "copying back");
+  check(cudaMemcpy(result.data(), pointers.back(), result.size(), cudaMemcpyDeviceToHost), "copying back");
   Row row;
   double worst = 0, most = 0;
   const std::size_t step = std::max<std::size_t>(1, sizes.back() / samples) | 1U;
@@ -205,17 +185,17 @@ Row run(cudnnHandle_t handle, const Graph& g, const Plan& plan, std::size_t samp
   row.error = worst / most;
   row.right = std::isfinite(worst) && most > 0 && row.error < tolerance(g);
   cudaEvent_t begin = nullptr, end = nullptr;
-  cuda_check(cudaEventCreate(&begin), "making an event");
-  cuda_check(cudaEventCreate(&end), "making an event");
+  check(cudaEventCreate(&begin), "making an event");
+  check(cudaEventCreate(&end), "making an event");
   row.milliseconds = 1e30;
   for (int repeat = 0; repeat < 3; ++repeat) {
     constexpr int times = 5;
-    cuda_check(cudaEventRecord(begin), "recording an event");
-    for (int t = 0; t < times; ++t) execute(handle, plan, pointers, workspace.pointer);
-    cuda_check(cudaEventRecord(end), "recording an event");
-    cuda_check(cudaEventSynchronize(end), "waiting for an event");
+    check(cudaEventRecord(begin), "recording an event");
+    for (int t = 0; t < times; ++t) execute(handle, plan, pointers, workspace.as<void>());
+    check(cudaEventRecord(end), "recording an event");
+    check(cudaEventSynchronize(end), "waiting for an event");
     float took = 0;
-    cuda_check(cudaEventElapsedTime(&took, begin, end), "reading an event");
+    check(cudaEventElapsedTime(&took, begin, end), "reading an event");
     row.milliseconds = std::min(row.milliseconds, static_cast<double>(took) / times);
   }
   cudaEventDestroy(begin);
@@ -231,7 +211,7 @@ int run_all(const std::vector<int>& batches) {
     return 77;
   }
   cudaDeviceProp properties{};
-  cuda_check(cudaGetDeviceProperties(&properties, 0), "asking for the GPU's properties");
+  check(cudaGetDeviceProperties(&properties, 0), "asking for the GPU's properties");
   std::printf("%s, compute capability %d.%d, cuDNN %zu\n", properties.name, properties.major, properties.minor, cudnn_version());
   cudnnHandle_t handle = nullptr;
   check(cudnnCreate(&handle), "opening a handle");

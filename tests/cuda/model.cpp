@@ -37,16 +37,9 @@ constexpr std::array gpus{Gpu{"A100 80GB SXM", 312, 2039}, Gpu{"L4", 121, 300}, 
 constexpr double share = 0.56;
 
 double bytes_of(const Graph& g) {
-  const double n = g.batch, in = n * static_cast<double>(g.in.size()), out = n * static_cast<double>(g.out.size());
-  const double kernel = static_cast<double>(g.out.channels) * g.window.height * g.window.width * g.in.channels;
-  const double size = static_cast<double>(size_of(g.number));
-  switch (g.pattern) {
-    case Pattern::convolution: return (in + kernel + out) * size;
-    case Pattern::data_gradient: return (out + kernel + in + (g.relu ? in : 0)) * size;
-    case Pattern::weight_gradient: return (in + out + kernel) * size;
-    case Pattern::bias_gradient: return out * size;
-  }
-  return 0;
+  double sum = 0;
+  for (const std::size_t bytes : g.operand_bytes()) sum += static_cast<double>(bytes);
+  return sum;
 }
 
 void print_times(const char* what, const std::vector<Graph>& graphs) {

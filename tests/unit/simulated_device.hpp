@@ -1,6 +1,7 @@
 #pragma once
 #include <cxrnet/backend/cuda/device.hpp>
 #include <cxrnet/backend/cuda/kernel.hpp>
+#include <cxrnet/backend/reference/kernels.hpp>
 #include <cxrnet/core/error.hpp>
 
 #include <algorithm>
@@ -107,8 +108,8 @@ class SimulatedDevice {
     begin(queue, "running a plan");
     ++launches;
     const cuda::Graph& g = plan.graph;
-    if (static_cast<int>(operands.size()) != g.operands()) hazards.push_back(cuda::describe(g) + " was given other operands");
-    const std::vector<std::size_t> bytes = bytes_of(g);
+    const std::vector<std::size_t> bytes = g.operand_bytes();
+    if (operands.size() != bytes.size()) hazards.push_back(cuda::describe(g) + " was given other operands");
     const std::string who = cuda::describe(g);
     bool good = touch(queue, who, cuda::Access::write, workspace, plan.workspace_bytes);
     for (std::size_t k = 0; k < operands.size(); ++k) {
@@ -180,36 +181,6 @@ class SimulatedDevice {
     return true;
   }
 
-  static std::vector<std::size_t> bytes_of(const cuda::Graph& g) {
-    const std::size_t size = size_of(g.number), n = static_cast<std::size_t>(g.batch);
-    const std::size_t in = n * g.in.size() * size, out = n * g.out.size() * size;
-    const std::size_t channels = static_cast<std::size_t>(g.out.channels);
-    const std::size_t kernel = channels * static_cast<std::size_t>(g.window.height * g.window.width * g.in.channels) * size;
-    switch (g.pattern) {
-      case cuda::Pattern::convolution: return g.bias ? std::vector{in, kernel, channels * size, out} : std::vector{in, kernel, out};
-      case cuda::Pattern::data_gradient: return g.relu ? std::vector{out, kernel, in, in} : std::vector{out, kernel, in};
-      case cuda::Pattern::weight_gradient: return {in, out, kernel};
-      case cuda::Pattern::bias_gradient: return {out, channels * sizeof(float)};
-    }
-    return {};
-  }
-
-  /// visit(place of the output, place of the input, tap) of one image.
-  template <class Visit>
-  static void for_each_tap(const cuda::Graph& g, Visit visit) {
-    for (int y = 0; y < g.out.height; ++y) {
-      for (int x = 0; x < g.out.width; ++x) {
-        for (int tap = 0; tap < g.window.height * g.window.width; ++tap) {
-          const int row = y * g.window.stride + tap / g.window.width - g.window.pad_top;
-          const int column = x * g.window.stride + tap % g.window.width - g.window.pad_left;
-          if (row < 0 || column < 0 || row >= g.in.height || column >= g.in.width) continue;
-          visit(static_cast<std::size_t>(y * g.out.width + x), static_cast<std::size_t>(row * g.in.width + column),
-                static_cast<std::size_t>(tap));
-        }
-      }
-    }
-  }
-
   template <class T>
   static void run(const cuda::Graph& g, std::span<void* const> operands) {
     const auto ci = static_cast<std::size_t>(g.in.channels), co = static_cast<std::size_t>(g.out.channels);
@@ -229,7 +200,7 @@ class SimulatedDevice {
         result.resize(n * out);
         for (std::size_t i = 0; i < n * out; ++i) result[i] = bias[i % co];
         for (std::size_t image = 0; image < n; ++image) {
-          for_each_tap(g, [&](std::size_t to, std::size_t from, std::size_t tap) {
+          reference::for_each_tap(g.window, g.in, g.out, [&](std::size_t to, std::size_t from, std::size_t tap) {
             for (std::size_t k = 0; k < co; ++k) {
               float sum = 0;
               for (std::size_t c = 0; c < ci; ++c) sum += x[image * in + from * ci + c] * w[(k * taps + tap) * ci + c];
@@ -244,7 +215,7 @@ class SimulatedDevice {
         const auto dy = numbers(0, n * out), w = numbers(1, co * taps * ci);
         result.resize(n * in);
         for (std::size_t image = 0; image < n; ++image) {
-          for_each_tap(g, [&](std::size_t to, std::size_t from, std::size_t tap) {
+          reference::for_each_tap(g.window, g.in, g.out, [&](std::size_t to, std::size_t from, std::size_t tap) {
             for (std::size_t c = 0; c < ci; ++c) {
               float sum = 0;
               for (std::size_t k = 0; k < co; ++k) sum += dy[image * out + to * co + k] * w[(k * taps + tap) * ci + c];
@@ -262,7 +233,7 @@ class SimulatedDevice {
         const auto x = numbers(0, n * in), dy = numbers(1, n * out);
         result.resize(co * taps * ci);
         for (std::size_t image = 0; image < n; ++image) {
-          for_each_tap(g, [&](std::size_t to, std::size_t from, std::size_t tap) {
+          reference::for_each_tap(g.window, g.in, g.out, [&](std::size_t to, std::size_t from, std::size_t tap) {
             for (std::size_t k = 0; k < co; ++k) {
               for (std::size_t c = 0; c < ci; ++c) {
                 result[(k * taps + tap) * ci + c] += x[image * in + from * ci + c] * dy[image * out + to * co + k];

@@ -53,14 +53,25 @@ struct Graph {
 
   friend constexpr bool operator==(const Graph&, const Graph&) = default;
 
-  [[nodiscard]] constexpr int operands() const {
+  /// Numbers of each operand, in the order of Pattern.
+  [[nodiscard]] std::vector<std::size_t> operand_numbers() const {
+    const auto n = static_cast<std::size_t>(batch), channels = static_cast<std::size_t>(out.channels);
+    const std::size_t x = n * in.size(), y = n * out.size();
+    const std::size_t w = channels * static_cast<std::size_t>(window.height * window.width * in.channels);
     switch (pattern) {
-      case Pattern::convolution: return bias ? 4 : 3;
-      case Pattern::data_gradient: return relu ? 4 : 3;
-      case Pattern::weight_gradient: return 3;
-      case Pattern::bias_gradient: return 2;
+      case Pattern::convolution: return bias ? std::vector{x, w, channels, y} : std::vector{x, w, y};
+      case Pattern::data_gradient: return relu ? std::vector{y, w, x, x} : std::vector{y, w, x};
+      case Pattern::weight_gradient: return {x, y, w};
+      case Pattern::bias_gradient: return {y, channels};
     }
-    return 0;
+    return {};
+  }
+  /// Their bytes: a bias gradient is in f32.
+  [[nodiscard]] std::vector<std::size_t> operand_bytes() const {
+    std::vector<std::size_t> bytes = operand_numbers();
+    for (std::size_t& b : bytes) b *= size_of(number);
+    if (pattern == Pattern::bias_gradient) bytes.back() = static_cast<std::size_t>(out.channels) * sizeof(float);
+    return bytes;
   }
   /// Multiply-adds count two.
   [[nodiscard]] constexpr double flops() const {

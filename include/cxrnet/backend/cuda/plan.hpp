@@ -71,7 +71,7 @@ struct Described {
 /// A graph in cuDNN's terms. Operand k of Graph has the unique number k + 1.
 inline Described describe_to_cudnn(const Graph& g) {
   const cudnnDataType_t type = data_type(g.number);
-  const std::int64_t n = g.batch;
+  const std::int64_t n = g.batch, result = static_cast<std::int64_t>(g.operand_numbers().size());
   const std::array<std::int64_t, 4> in{n, g.in.channels, g.in.height, g.in.width}, out{n, g.out.channels, g.out.height, g.out.width};
   const std::array<std::int64_t, 4> kernel{g.out.channels, g.in.channels, g.window.height, g.window.width};
   const std::array<std::int64_t, 4> channels{1, g.out.channels, 1, 1};
@@ -91,7 +91,7 @@ inline Described describe_to_cudnn(const Graph& g) {
     case Pattern::convolution: {
       const Descriptor& x = keep(tensor(1, type, in));
       const Descriptor& w = keep(tensor(2, type, kernel));
-      const Descriptor& y = keep(tensor(g.operands(), type, out));
+      const Descriptor& y = keep(tensor(result, type, out));
       const Descriptor& sum = g.bias || g.relu ? between(out) : y;
       Descriptor convolution(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
       convolution.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, keep(convolution_of(g.window)))
@@ -125,7 +125,7 @@ inline Described describe_to_cudnn(const Graph& g) {
     case Pattern::data_gradient: {
       const Descriptor& dy = keep(tensor(1, type, out));
       const Descriptor& w = keep(tensor(2, type, kernel));
-      const Descriptor& dx = keep(tensor(g.operands(), type, in));
+      const Descriptor& dx = keep(tensor(result, type, in));
       const Descriptor& sum = g.relu ? between(in) : dx;
       Descriptor gradient(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR);
       gradient.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, keep(convolution_of(g.window)))
