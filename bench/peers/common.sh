@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by run.sh and finetune.sh: the repository's root, what both build and install.
+# Sourced by run.sh, finetune.sh and pipeline.sh: the repository's root, what both build and install.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/examples/packages.sh"
@@ -30,6 +30,12 @@ require_modules() { # REQUIREMENTS MODULES: Python with what that file lists, in
   $python -c "import $2" >/dev/null 2>&1 && return
   [ -x "$python" ] || python3 -m venv build/venv-peers
   $python -m pip install -q -r "$1" || fail "pip could not install what $1 lists; check the network."
+}
+
+demo_data() { # the folder of schematic films, drawn where they are missing; the program phantom is built
+  local data=$root/demo-data
+  [ -f "$data/complete" ] || { rm -rf "$data" && build/cpu/examples/phantom --out "$data" --seed 0 >&2 && touch "$data/complete"; } || return
+  echo "$data"
 }
 
 run_logged() { # LOG COMMAND...: its output in a log, whose end is shown where it fails

@@ -26,13 +26,13 @@ double rate(double seconds, std::size_t count, Run run) {
   for (std::size_t i = 0; i < count; ++i) run(i);
   const auto start = Clock::now();
   std::size_t done = 0;
-  for (double spent = 0; spent < seconds;) {
+  double spent = 0;
+  do {
     for (std::size_t i = 0; i < count; ++i) run(i);
     done += count;
     spent = std::chrono::duration<double>(Clock::now() - start).count();
-    if (spent >= seconds) return static_cast<double>(done) / spent;
-  }
-  return 0;
+  } while (spent < seconds);
+  return static_cast<double>(done) / spent;
 }
 
 }  // namespace

@@ -33,8 +33,5 @@ cd "$root"
 
 build_programs ON phantom peers_pipeline
 require_modules bench/peers/requirements-run.txt keras,torch,scipy,PIL
-if [ -z "$data" ]; then
-  data=$root/demo-data
-  [ -f "$data/complete" ] || { rm -rf "$data" && build/cpu/examples/phantom --out "$data" --seed 0 && touch "$data/complete"; }
-fi
+[ -n "$data" ] || data=$(demo_data)
 OMP_NUM_THREADS=1 $python bench/peers/pipeline.py --data "$data" --program build/cpu/bench/peers_pipeline --rounds "$rounds" ${json:+--json "$json"}

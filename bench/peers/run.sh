@@ -55,10 +55,7 @@ install_packages libbenchmark-dev
 build_programs ON train phantom convert peers_forward
 modules=tensorflow,torch,onnx,onnxruntime,openvino,nncf,matplotlib,scipy,sklearn,PIL
 require_modules bench/peers/requirements-run.txt "$modules"
-if [ -z "$data" ]; then
-  data=$root/demo-data
-  [ -f "$data/complete" ] || { rm -rf "$data" && build/cpu/examples/phantom --out "$data" --seed 0 && touch "$data/complete"; }
-fi
+[ -n "$data" ] || data=$(demo_data)
 
 work=build/peers
 rm -rf "$work"

@@ -17,8 +17,8 @@ namespace cxrnet::hdf5 {
 /// the process ends: write files in a process of their own, as `detail::write_isolated` does.
 class Writer {
  public:
-  Writer() : file_(create("cxrnet-in-memory", Place::memory)) {}
-  explicit Writer(const std::filesystem::path& path) : on_disk_(true), file_(create(path, Place::disk)) {}
+  Writer() : place_(Place::memory), file_(create("cxrnet-in-memory")) {}
+  explicit Writer(const std::filesystem::path& path) : place_(Place::disk), file_(create(path)) {}
 
   void group(const std::string& path) {
     std::string at;
@@ -76,7 +76,7 @@ class Writer {
 
   void check(herr_t status) const {
     if (status >= 0) return;
-    if (on_disk_) throw FileError(Session::reason() + "; is the disk full?");
+    if (place_ == Place::disk) throw FileError(Session::reason() + "; is the disk full?");
     throw Error("HDF5 cannot build the file in memory (" + Session::reason() + "); is memory full?");
   }
   Handle require(Handle handle) const {
@@ -84,9 +84,9 @@ class Writer {
     return handle;
   }
 
-  Handle create(const std::filesystem::path& path, Place place) const {
+  Handle create(const std::filesystem::path& path) const {
     const Handle access = require({H5Pcreate(H5P_FILE_ACCESS), H5Pclose});
-    if (place == Place::memory) check(H5Pset_fapl_core(access.get(), std::size_t{16} << 20U, 0));
+    if (place_ == Place::memory) check(H5Pset_fapl_core(access.get(), std::size_t{16} << 20U, 0));
     return require({H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose});
   }
 
@@ -102,7 +102,7 @@ class Writer {
   }
 
   Session session_;
-  bool on_disk_ = false;
+  Place place_;
   Handle file_;
 };
 

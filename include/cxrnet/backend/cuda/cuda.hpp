@@ -3,6 +3,7 @@
 #include <cxrnet/core/precision.hpp>
 #include <cxrnet/op/rules.hpp>
 
+#include <array>
 #include <cstddef>
 #include <string_view>
 
@@ -33,10 +34,8 @@ struct CudaOn {
   static constexpr cuda::Number number = cuda::number_of<Numbers>;
   using scalar = float;
   using rules = Rules<FuseBias, FuseRelu>;
-  static constexpr std::string_view name = number == cuda::Number::half       ? "cuda-f16"
-                                           : number == cuda::Number::bfloat16 ? "cuda-bf16"
-                                           : number == cuda::Number::tf32     ? "cuda-tf32"
-                                                                              : "cuda-f32";
+  static constexpr std::string_view name =
+      std::array{"cuda-f16", "cuda-bf16", "cuda-tf32", "cuda-f32"}[static_cast<std::size_t>(number)];
 
   /// Of the device's memory.
   static constexpr std::size_t value_bytes(Dims dims, op::Precision = op::Precision::float32) {

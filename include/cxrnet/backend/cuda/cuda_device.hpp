@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -91,8 +92,8 @@ class CudaDevice {
     const std::lock_guard lock(mutex_);
     const std::string key = describe(graph);
     if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
-    const Queue queue(*this);
-    Plan made{build_plan(graph, Target::here(queue.handle_)), {}};
+    if (!builder_) builder_.emplace(*this);
+    Plan made{build_plan(graph, Target::here(builder_->handle_)), {}};
     made.name = "cudnn" + std::to_string(cudnn_version()) + ":engine" + std::to_string(made.engine);
     return plans_.emplace(key, std::move(made)).first->second;
   }
@@ -129,6 +130,7 @@ class CudaDevice {
 
   std::string name_;
   std::mutex mutex_;
+  std::optional<Queue> builder_;  // whose handle plans are built with
   std::map<std::string, Plan> plans_;
 };
 

@@ -35,10 +35,15 @@ class Program {
  public:
   Program(const ProgramSpec& spec, int batch, const float* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters), device_(&Device::current()), queue_(*device_),
-        readers_(spec.values.size()) {
+        masks_(spec.values.size()) {
+    std::vector<int> readers(spec.values.size());
     for (const op::Operation& o : spec.operations) {
       refuse_unless_known(o);
-      for (int k = 0; k < o.input_count(); ++k) ++readers_[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
+      for (int k = 0; k < o.input_count(); ++k) ++readers[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
+    }
+    for (const op::Operation& o : spec.operations) {
+      const auto v = static_cast<std::size_t>(o.output);
+      masks_[v] = o.activation == op::Activation::relu && readers[v] == 1;
     }
     weights_.reserve(spec.operations.size());
     for (const op::Operation& o : spec.operations) {
@@ -188,12 +193,7 @@ class Program {
   }
 
   /// Whether a value is a ReLU's output that one operation reads: whoever writes its gradient then applies the ReLU's.
-  [[nodiscard]] bool mask_of(int v) const {
-    if (readers_[static_cast<std::size_t>(v)] != 1) return false;
-    return std::ranges::any_of(spec_.operations, [v](const op::Operation& o) {
-      return o.output == v && o.activation == op::Activation::relu;
-    });
-  }
+  [[nodiscard]] bool mask_of(int v) const { return masks_[static_cast<std::size_t>(v)]; }
   template <class To>
   [[nodiscard]] const To* mask(Context& c, int v) const {
     return mask_of(v) ? c.template value<To>(v) : nullptr;
@@ -412,7 +412,7 @@ class Program {
   Device* device_;
   mutable typename Device::Queue queue_;
   std::vector<Weights> weights_;  // by operation
-  std::vector<int> readers_;      // by value
+  std::vector<bool> masks_;       // by value: see mask_of
   std::size_t workspace_ = 0, kernel_gradient_ = 0, bias_gradient_ = 0;
   std::size_t gradient_numbers_ = 0;
 };
