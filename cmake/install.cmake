@@ -7,6 +7,6 @@ configure_package_config_file(cmake/cxrnet-config.cmake.in "${CMAKE_CURRENT_BINA
                               INSTALL_DESTINATION "${package_folder}")
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/cxrnet-config-version.cmake"
                                  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
-install(FILES cmake/dependencies.cmake cmake/onnx.cmake cmake/cuda.cmake "${CMAKE_CURRENT_BINARY_DIR}/cxrnet-config.cmake"
+install(FILES cmake/dependencies.cmake cmake/compiled.cmake cmake/onnx.cmake cmake/cuda.cmake "${CMAKE_CURRENT_BINARY_DIR}/cxrnet-config.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/cxrnet-config-version.cmake"
         DESTINATION "${package_folder}")

@@ -3,6 +3,7 @@
 #include "variants/variants.hpp"
 
 #include <cxrnet/io/model_io.hpp>
+#include <cxrnet/io/safetensors.hpp>
 #include <cxrnet/io/torch_state.hpp>
 #include <cxrnet/models/vgg16.hpp>
 #include <cxrnet/models/vgg19.hpp>

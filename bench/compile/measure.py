@@ -39,11 +39,11 @@ def train_units(commands, out):
     for entry in json.loads(pathlib.Path(commands).read_text()):
         command = shlex.split(entry["command"])
         target = command[command.index("-o") + 1]
-        if "/train.dir/" not in target and "/cxrnet_programs.dir/" not in target:
+        if not any(part in target for part in ("/train.dir/", "/cxrnet_programs.dir/", "/cxrnet_compiled.dir/")):
             continue
         command = ["-O2" if part == "-O3" else part for part in command]
         command[command.index("-o") + 1] = out
-        units[entry["file"].split("/examples/")[1]] = (command, entry["directory"])
+        units[entry["file"].split("/examples/")[-1].split("/build/compile/")[-1]] = (command, entry["directory"])
         flags = [part for part in command if part.startswith(("-I", "-f", "-std"))] + [
             part for i, part in enumerate(command) if "-isystem" in (part, command[i - 1])]
     if "train.cpp" not in units:
@@ -65,8 +65,10 @@ def sources(arguments, out):
     chosen = {}
     if arguments.parts != "layers":
         chosen[PEER] = peer("dlib_trainer.cpp")
-        chosen[FORWARD] = own("cxrnet_forward.cpp")
-        chosen["load and predict"] = own("cxrnet_predict.cpp")
+        chosen[FORWARD] = own("cxrnet_forward.cpp", "-DCXRNET_COMPILED")
+        chosen["the same, headers alone"] = own("cxrnet_forward.cpp")
+        chosen["load and predict"] = own("cxrnet_predict.cpp", "-DCXRNET_COMPILED")
+        chosen["load and predict, headers alone"] = own("cxrnet_predict.cpp")
         chosen |= {f"train: {name}": unit for name, unit in units.items()}
     if arguments.parts != "units":
         for trains in (0, 1):

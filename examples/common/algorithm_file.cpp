@@ -2,7 +2,7 @@
 
 #include "common/run_record.hpp"
 
-#include <cxrnet/backend/onednn/api.hpp>
+#include <cxrnet/backend/onednn/version.hpp>
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/input_file.hpp>
 #include <cxrnet/report/text.hpp>

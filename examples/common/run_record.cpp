@@ -1,6 +1,6 @@
 #include "common/run_record.hpp"
 
-#include <cxrnet/backend/onednn/api.hpp>
+#include <cxrnet/backend/onednn/version.hpp>
 #include <cxrnet/core/version.hpp>
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/hash.hpp>

@@ -2,7 +2,7 @@
 
 #include "common/images.hpp"
 
-#include <cxrnet/backend/cpu/quantized.hpp>
+#include <cxrnet/simd/target.hpp>
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/train/early_stopping.hpp>
 #include <cxrnet/train/learning_rate.hpp>
@@ -38,7 +38,7 @@ std::string chosen_precision(const TrainSettings& settings) {
     std::cout << "Precision: float32, since " << (settings.device != "cpu" ? "a GPU computes in half.\n" : "part of VGG16 trains.\n");
     return "float32";
   }
-  const bool bytes = cpu::has_byte_products();
+  const bool bytes = has_byte_products();
   std::cout << "Precision: " << (bytes ? "int8, since this processor adds products of bytes (AVX-512 VNNI).\n"
                                        : "float32, since this processor has no instruction for products of bytes.\n");
   return bytes ? "int8" : "float32";

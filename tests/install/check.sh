@@ -23,8 +23,10 @@ fi
 cmake --build "$work/build"
 "$work/build/shapes"
 # Without arguments the consumer's library throws, and its program prints the sentence.
-"$work/build/consumer" 2>"$work/error.txt" && { echo "The consumer accepted no arguments." >&2; exit 1; }
-grep -qx 'usage: classify MODEL IMAGE...' "$work/error.txt"
+for consumer in consumer consumer_compiled; do
+  "$work/build/$consumer" 2>"$work/error.txt" && { echo "$consumer accepted no arguments." >&2; exit 1; }
+  grep -qx 'usage: classify MODEL IMAGE...' "$work/error.txt"
+done
 # The README shows this very program.
 python3 - "$source" <<'PYTHON'
 import pathlib, sys

@@ -65,7 +65,7 @@ std::uint8_t plain(const op::Operation& o, const op::QuantizedConvolution& q, co
 TEST_CASE("Convolutions on bytes give what plain loops give on every instruction set", "[backend_quantized]") {
   const std::vector<ChannelMap> preprocessing{{2, 1, -103.9F}, {1, 1, -116.8F}, {0, 1, -123.7F}};
   for (const SimdTarget target : simd_targets()) {
-    if (target == SimdTarget::avx512 && !cpu::has_byte_products()) continue;
+    if (target == SimdTarget::avx512 && !has_byte_products()) continue;
     for (const int in : {3, 16, 48}) {
       for (const int out : {16, 80}) {
         for (const auto& [kernel, pad] : {std::pair{1, 0}, std::pair{3, 0}, std::pair{3, 1}}) {
@@ -170,7 +170,7 @@ TEST_CASE("Winograd on bytes gives the direct convolution's bytes on every instr
   const Case cases[] = {{28, 28, 64, 128, 1, false}, {28, 28, 64, 128, 5, true}, {13, 31, 32, 48, 3, false},
                         {17, 30, 48, 16, 2, true},   {4, 4, 16, 80, 1, true},    {56, 60, 16, 32, 4, false}};
   for (const SimdTarget target : simd_targets()) {
-    if (target == SimdTarget::avx512 && !cpu::has_byte_products()) continue;
+    if (target == SimdTarget::avx512 && !has_byte_products()) continue;
     for (const Case& c : cases) {
       const op::Operation o = convolution(image_dims(c.height, c.width, c.in), c.out, 3, 1, c.pool);
       const auto in = static_cast<std::size_t>(c.in), out = static_cast<std::size_t>(c.out);

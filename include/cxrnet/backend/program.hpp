@@ -138,6 +138,14 @@ struct DropoutKey {
   std::uint32_t step = 0;
 };
 
+/// What a context is told before a call. A backend's Context has these.
+struct CallSettings {
+  DropoutKey dropout;
+  Seed seed = Seed::output;
+  Profile* profile = nullptr;
+  const Observer* observer = nullptr;
+};
+
 /// An operation's kind and what is fused to it: "convolution+bias+relu+max_pool".
 inline std::string describe(const op::Operation& operation) {
   static constexpr const char* kinds[] = {"convolution", "dense",   "bias",    "activation", "max_pool",

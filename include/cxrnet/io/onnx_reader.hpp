@@ -19,7 +19,7 @@
 #include <cxrnet/io/layouts.hpp>
 #include <cxrnet/io/named_tensors.hpp>
 #include <cxrnet/io/onnx_proto.hpp>
-#include <cxrnet/io/safetensors.hpp>
+#include <cxrnet/io/number_formats.hpp>
 
 namespace cxrnet {
 

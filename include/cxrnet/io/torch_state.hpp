@@ -10,9 +10,9 @@
 
 #include <cxrnet/core/description.hpp>
 #include <cxrnet/io/flattened_map.hpp>
-#include <cxrnet/io/keras_h5.hpp>
 #include <cxrnet/io/layouts.hpp>
 #include <cxrnet/io/named_tensors.hpp>
+#include <cxrnet/io/natural_order.hpp>
 
 namespace cxrnet {
 

@@ -35,4 +35,13 @@ inline SimdTarget simd_target() {
   return target;
 }
 
+/// Whether the processor adds four products of bytes in one instruction of its widest vectors.
+inline bool has_byte_products() {
+#if defined(__x86_64__)
+  return simd_target() == SimdTarget::avx512 && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
 }  // namespace cxrnet

@@ -1,6 +1,4 @@
 #pragma once
-#include <cxrnet/backend/cpu/quantized.hpp>
-#include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/backend/onednn/onednn.hpp>
 
 #include <string_view>

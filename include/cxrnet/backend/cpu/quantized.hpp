@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/backend/cpu/convolutions.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/op/quantize.hpp>
 #include <cxrnet/simd/target.hpp>
@@ -11,21 +12,6 @@
 
 // Convolutions on bytes, with bias, ReLU, rounding to bytes and 2x2 max pooling done before anything is stored.
 namespace cxrnet::cpu {
-
-/// A map of bytes, for each image: blocks of channels, rows, columns, a block's channels; a ring of zeros around rows and
-/// columns, so that no window ends outside. A block is 16 channels, or 4 of an image, whose three are filled up by zeros.
-struct ByteMap {
-  int height = 0;
-  int width = 0;
-  int channels = 0;
-
-  [[nodiscard]] constexpr int block() const { return channels <= 4 ? 4 : 16; }
-  [[nodiscard]] constexpr int blocks() const { return (channels + block() - 1) / block(); }
-  [[nodiscard]] constexpr std::ptrdiff_t row() const { return std::ptrdiff_t{width + 2} * block(); }
-  [[nodiscard]] constexpr std::ptrdiff_t plane() const { return row() * (height + 2); }
-  [[nodiscard]] constexpr std::ptrdiff_t size() const { return plane() * blocks(); }
-};
-constexpr ByteMap byte_map(Dims dims) { return {dims.height, dims.width, dims.channels}; }
 
 /// One convolution of stride 1.
 struct ByteShape {
@@ -68,15 +54,6 @@ namespace bytes {
 #include <cxrnet/simd/for_each_target.inl>
 }  // namespace bytes
 
-/// Whether the processor adds four products of bytes in one instruction of its widest vectors.
-inline bool has_byte_products() {
-#if defined(__x86_64__)
-  return simd_target() == SimdTarget::avx512 && __builtin_cpu_supports("avx512vnni");
-#else
-  return false;
-#endif
-}
-
 /// The best instruction set for bytes: 512 bits only with byte products.
 inline SimdTarget byte_target() {
   const SimdTarget best = simd_target();
@@ -91,15 +68,6 @@ inline ByteKernel byte_kernel([[maybe_unused]] SimdTarget target, const ByteShap
   if (target == SimdTarget::avx2) return bytes::simd_avx2::byte_kernels[image][pool];
 #endif
   return bytes::simd_baseline::byte_kernels[image][pool];
-}
-
-/// Whether an operation is a convolution that this computes.
-constexpr bool has_byte_convolution(const op::Operation& o) {
-  const op::Window& p = o.pool;
-  const bool pools = p.height == 0 || (p.height == 2 && p.width == 2 && p.stride == 2 && p.pad_top + p.pad_left == 0 &&
-                                       p.pad_bottom + p.pad_right == 0);
-  const bool channels = (o.scale_in < 0 ? o.in.channels <= 4 : o.in.channels % 16 == 0) && o.out.channels % 16 == 0;
-  return op::is_quantized_convolution(o) && o.window.stride == 1 && pools && channels;
 }
 
 constexpr ByteShape byte_shape(const op::Operation& o) {

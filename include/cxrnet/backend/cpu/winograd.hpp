@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/backend/cpu/convolutions.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/op/operation.hpp>
 #include <cxrnet/simd/target.hpp>
@@ -87,18 +88,6 @@ struct WinogradPlan {
   Order order = Order::tiles;
   std::ptrdiff_t block = 28;  ///< tiles
 };
-
-/// Whether an operation is a convolution that this computes.
-constexpr bool has_winograd(const op::Operation& o) {
-  const op::Window& w = o.window;
-  const op::Window& p = o.pool;
-  const bool same = w.height == 3 && w.width == 3 && w.stride == 1 && w.pad_top == 1 && w.pad_left == 1 &&
-                    w.pad_bottom == 1 && w.pad_right == 1;
-  const bool pools = p.height == 0 || (p.height == 2 && p.width == 2 && p.stride == 2 && p.pad_top == 0 &&
-                                       p.pad_left == 0 && p.pad_bottom == 0 && p.pad_right == 0);
-  return o.kind == op::Kind::convolution && o.precision == op::Precision::float32 && same && pools && o.in.channels % 16 == 0 && o.out.channels % 16 == 0 &&
-         (o.activation == op::Activation::none || o.activation == op::Activation::relu);
-}
 
 /// A plan for batches of `n` images: by points where a thread has too few tiles to read all weights for, or where the
 /// weights are larger than a cache that threads share. A transformed number and a weight have so many bytes.

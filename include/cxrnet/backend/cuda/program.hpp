@@ -94,7 +94,7 @@ class Program {
   }
 
   /// One thread's memory on the device, and its queue; memory of the host is not needed.
-  class Context {
+  class Context : public CallSettings {
    public:
     Context(const Program& program, std::byte*, std::byte*)
         : program_(&program), queue_(*program.device_),
@@ -104,10 +104,6 @@ class Program {
           gradients_(*program.device_, program.gradient_numbers_ * sizeof(float)),
           kernel_gradient_(*program.device_, program.kernel_gradient_),
           bias_gradient_(*program.device_, program.bias_gradient_) {}
-    DropoutKey dropout;
-    Seed seed = Seed::output;
-    Profile* profile = nullptr;
-    const Observer* observer = nullptr;
     float loss_scale = number_ == Number::half ? 32768.0F : 1.0F;  ///< of the next backward
 
    private:

@@ -11,6 +11,12 @@
 
 namespace cxrnet::onednn {
 
+/// Which convolution algorithms may be picked. `direct` gives the least rounding; `automatic` takes Winograd (Lavin
+/// and Gray 2015) where oneDNN has it for the processor: F(4x4, 3x3) or F(2x2, 3x3), two to three times as fast; `fused`
+/// takes our own F(4x4, 3x3) before either, forward and for the gradient of what a convolution reads; `compact` the same,
+/// with weights packed anew in each pass, one convolution's at a time, where they would take four times their memory.
+enum class Algorithms { automatic, direct, fused, compact };
+
 /// How a convolution in float is computed: by our own Winograd F(4x4, 3x3), by oneDNN's, or directly by oneDNN.
 enum class ConvolutionAlgorithm { winograd, onednn_winograd, direct };
 

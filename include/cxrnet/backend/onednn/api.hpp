@@ -282,10 +282,4 @@ inline dnnl::eltwise_backward::primitive_desc relu_backward(const Desc& data) {
 #endif
 }
 
-/// "oneDNN 2.6.3"
-inline std::string version() {
-  const dnnl_version_t* v = dnnl_version();
-  return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
-}
-
 }  // namespace cxrnet::onednn

@@ -1,5 +1,6 @@
 #pragma once
-#include <cxrnet/backend/onednn/trial.hpp>
+#include <cxrnet/backend/cpu/convolutions.hpp>
+#include <cxrnet/backend/onednn/program.hpp>
 #include <cxrnet/op/rules.hpp>
 
 #include <cstddef>

@@ -3,6 +3,7 @@
 #include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/backend/onednn/algorithm_book.hpp>
 #include <cxrnet/backend/onednn/api.hpp>
+#include <cxrnet/backend/onednn/version.hpp>
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/core/aligned.hpp>
 #include <cxrnet/core/error.hpp>
@@ -18,12 +19,6 @@
 #include <vector>
 
 namespace cxrnet::onednn {
-
-/// Which convolution algorithms may be picked. `direct` gives the least rounding; `automatic` takes Winograd (Lavin
-/// and Gray 2015) where oneDNN has it for the processor: F(4x4, 3x3) or F(2x2, 3x3), two to three times as fast; `fused`
-/// takes our own F(4x4, 3x3) before either, forward and for the gradient of what a convolution reads; `compact` the same,
-/// with weights packed anew in each pass, one convolution's at a time, where they would take four times their memory.
-enum class Algorithms { automatic, direct, fused, compact };
 
 enum class Where { value, gradient, staging, scratch, kept, packed, parameter, parameter_gradient };
 
@@ -113,7 +108,7 @@ struct QuantizedConvolution {
     else direct.run(n, x, packed.data(), y);
   }
   [[nodiscard]] std::string name() const {
-    const std::string target(cpu::has_byte_products() ? "avx512_vnni" : name_of(cpu::byte_target()));
+    const std::string target(has_byte_products() ? "avx512_vnni" : name_of(cpu::byte_target()));
     return (uses_winograd ? "winograd_4x3_int8:" : "direct_int8:") + target;
   }
 };

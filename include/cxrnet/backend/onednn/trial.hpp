@@ -1,5 +1,5 @@
 #pragma once
-#include <cxrnet/backend/onednn/program.hpp>
+#include <cxrnet/backend/onednn/primitives.hpp>
 #include <cxrnet/core/aligned.hpp>
 
 #include <algorithm>
@@ -76,13 +76,11 @@ class ConvolutionAlone {
   std::array<ParameterInfo, 2> infos_;
   std::array<Slot, 2> values_;
   std::vector<float> parameters_;
-  Program program_;
+  Primitives program_;
   AlignedBytes arena_, workspace_;
-  Program::Context context_;
+  Primitives::Context context_;
   Profile profile_;
 };
-
-namespace detail {
 
 /// Seconds of one pass of a convolution by an algorithm, the best of some; nothing where it is not to be had.
 inline std::optional<double> trial(const op::Operation& o, int batch, ConvolutionAlgorithm algorithm) {
@@ -101,34 +99,6 @@ inline std::optional<double> trial(const op::Operation& o, int batch, Convolutio
   } catch (const BackendError&) {
     return std::nullopt;
   }
-}
-
-}  // namespace detail
-
-inline ConvolutionAlgorithm AlgorithmBook::choose(const op::Operation& o, int batch) {
-  using enum ConvolutionAlgorithm;
-  const std::string key = choice_key(o, batch);
-  if (const auto given = choices_.find(key); given != choices_.end()) {
-    for (const auto algorithm : {winograd, onednn_winograd, direct}) {
-      if (given->second != name_of(algorithm)) continue;
-      if (algorithm != onednn_winograd || onednn::winograd(unpooled(o), batch)) return algorithm;
-      throw BackendError("The algorithm 'onednn_winograd', chosen for " + key + ", is not to be had from " + version() +
-                         " on this processor: choose another, or leave this one out.");
-    }
-    throw BackendError("'" + given->second + "', chosen for " + key +
-                       ", is no algorithm: there are winograd, onednn_winograd and direct.");
-  }
-  auto fastest = winograd;
-  double best = std::numeric_limits<double>::infinity();
-  for (const auto algorithm : {winograd, onednn_winograd, direct}) {
-    const auto seconds = detail::trial(o, batch, algorithm);
-    if (!seconds || *seconds >= best) continue;
-    best = *seconds;
-    fastest = algorithm;
-  }
-  choices_.emplace(key, name_of(fastest));
-  ++tried_;
-  return fastest;
 }
 
 }  // namespace cxrnet::onednn

@@ -59,15 +59,11 @@ class Reference<T, FusionRules>::Program {
     return list;
   }
 
-  class Context {
+  class Context : public CallSettings {
    public:
     Context(const Program& program, std::byte* arena, std::byte* workspace)
         : program_(&program), arena_(arena), moments_(reinterpret_cast<T*>(workspace)),
           scratch_(moments_ + 2 * program.moments_), written_(program.spec_.values.size()) {}
-    DropoutKey dropout;
-    Seed seed = Seed::output;
-    Profile* profile = nullptr;
-    const Observer* observer = nullptr;
 
    private:
     friend class Program;
