@@ -7,6 +7,7 @@
 #include <cxrnet/layers/max_pool.hpp>
 #include <cxrnet/layers/residual.hpp>
 #include <cxrnet/models/vgg16.hpp>
+#include <cxrnet/simd/target.hpp>
 #include <cxrnet/train/trainer.hpp>
 
 #include "catch.hpp"

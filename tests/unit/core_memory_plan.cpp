@@ -43,10 +43,13 @@ class Playback {
   /// The first fault found, "" where there is none.
   std::string play() {
     write(value(spec_.input));
+    std::vector<int> chain;  // what the operations that run along with this one read
     for (const auto& o : spec_.operations) {
       for (const int input : o.inputs) if (input >= 0) read(value(input), "forward");
       write(value(o.output));
-      for (const int input : o.inputs) if (input >= 0) read(value(input), "forward, written over by its reader");
+      for (const int input : o.inputs) if (input >= 0) chain.push_back(input);
+      for (const int input : chain) read(value(input), "forward, written over by its reader");
+      if (!o.chained) chain.clear();
     }
     read(value(spec_.output), "the output");
     bool any = false;

@@ -1,6 +1,9 @@
+#include <cxrnet/io/hdf5_write.hpp>
 #include <cxrnet/io/keras_archive.hpp>
+#include <cxrnet/io/keras_config.hpp>
 #include <cxrnet/io/match.hpp>
 #include <cxrnet/io/safetensors.hpp>
+#include <cxrnet/io/zip.hpp>
 
 #include <fstream>
 #include <iterator>

@@ -1,6 +1,8 @@
+#include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/hdf5_write.hpp>
 #include <cxrnet/io/keras_h5.hpp>
 #include <cxrnet/io/match.hpp>
+#include <cxrnet/io/natural_order.hpp>
 #include <cxrnet/io/safetensors.hpp>
 
 #include <cstdlib>

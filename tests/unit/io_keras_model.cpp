@@ -1,3 +1,4 @@
+#include <cxrnet/io/keras_config.hpp>
 #include <cxrnet/io/keras_model.hpp>
 
 #include "catch.hpp"

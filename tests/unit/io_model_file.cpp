@@ -1,6 +1,9 @@
+#include <cxrnet/io/atomic_file.hpp>
+#include <cxrnet/io/hdf5_write.hpp>
 #include <cxrnet/io/keras_archive.hpp>
 #include <cxrnet/io/keras_h5_writer.hpp>
 #include <cxrnet/io/model_file.hpp>
+#include <cxrnet/io/safetensors.hpp>
 
 #include "catch.hpp"
 #include "message.hpp"

@@ -3,6 +3,7 @@
 #include <cxrnet/data/image_tensor.hpp>
 #include <cxrnet/io/load.hpp>
 #include <cxrnet/io/model_io.hpp>
+#include <cxrnet/io/safetensors.hpp>
 #include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>

@@ -1,3 +1,4 @@
+#include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/safetensors.hpp>
 
 #include <fstream>

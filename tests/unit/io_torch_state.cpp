@@ -1,6 +1,8 @@
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/core/initialise.hpp>
+#include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/load.hpp>
+#include <cxrnet/io/safetensors.hpp>
 #include <cxrnet/io/torch_state.hpp>
 #include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>

@@ -1,6 +1,7 @@
 #include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/core/model.hpp>
 #include <cxrnet/io/model_io.hpp>
+#include <cxrnet/io/safetensors.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/models/vgg16.hpp>
 #include <cxrnet/train/trainer.hpp>

@@ -3,6 +3,7 @@
 #include <cxrnet/core/initialise.hpp>
 #include <cxrnet/data/dataset.hpp>
 #include <cxrnet/io/model_io.hpp>
+#include <cxrnet/io/safetensors.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
 #include <cxrnet/models/vgg16.hpp>
 

@@ -1,8 +1,9 @@
 #include <cxrnet/backend/cpu/cpu.hpp>
+#include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/core/rewrite.hpp>
+#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>
-#include <cxrnet/layers/batch_norm.hpp>
 #include <cxrnet/layers/flatten.hpp>
 #include <cxrnet/layers/input.hpp>
 #include <cxrnet/layers/max_pool.hpp>

@@ -27,6 +27,8 @@ namespace cxrnet {
 //   static constexpr bool trains(const op::Operation&);         whether it has that operation's backward
 //   static constexpr bool runs(const op::Operation&);           whether it has that fused operation in its Precision,
 //                                                               where that is not float32
+//   static constexpr bool chains(const op::Operation&, const op::Operation& next);  optional: whether both run along with each
+//                                                               other, so that what the first reads stays until both are done
 //   class Program;
 //   static constexpr bool on_device = true;    optional: values lie in memory that its contexts own; an arena of the host
 //                                              takes no bytes then

@@ -111,6 +111,8 @@ consteval MemoryPlan<Values> plan_memory(const std::array<op::Operation, Operati
   const auto last_forward = [&](int value, int made) {
     int last = made;
     for (int i = 0; i < count; ++i) last = reads(i, value) ? i : last;
+    // What a chain reads stays until all of it is done.
+    while (last > made && operations[static_cast<std::size_t>(last)].chained) ++last;
     return last;
   };
   const auto last_backward = [&](int value, int made) {

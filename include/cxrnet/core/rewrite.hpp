@@ -100,6 +100,14 @@ consteval auto rewrite() {
       ++i;
     }
   }
+  if constexpr (requires { Backend::chains(list.at(0), list.at(0)); }) {
+    for (int i = 0; i + 1 < list.size; ++i) {
+      op::Operation& first = list.at(i);
+      const bool kept = Wanted::template has<Net>(first.output) || first.output == T::feature_value;
+      first.chained = !kept && mode_of(first) == Mode::inference && mode_of(list.at(i + 1)) == Mode::inference &&
+                      list.only_reader(i) == i + 1 && Backend::chains(first, list.at(i + 1));
+    }
+  }
   if (mode == Mode::training) {
     std::array<bool, static_cast<std::size_t>(T::operation_count) + 1> carries{};  // values that depend on what trains
     const auto trains = [](int p) { return p >= 0 && T::parameters[static_cast<std::size_t>(p)].trains; };

@@ -17,7 +17,7 @@ struct FuseCpuMaxPool {
 };
 
 /// The processor's best: our own convolutions, with bias, ReLU and 2x2 maximum in one pass, for what does not train,
-/// Winograd's in float and direct ones in int8; oneDNN for all else. The embedded default.
+/// Winograd's in float, those of large maps tile by tile with the one before, and direct ones in int8; oneDNN for all else. The embedded default.
 template <onednn::Algorithms choice>
 struct BasicCpu : BasicOneDnn<choice> {
   using rules = Rules<FuseBias, FuseRelu, FuseCpuMaxPool>;
@@ -25,6 +25,7 @@ struct BasicCpu : BasicOneDnn<choice> {
   static constexpr bool runs(const op::Operation& o) {
     return o.precision == op::Precision::int8 ? cpu::has_byte_convolution(o) : BasicOneDnn<choice>::runs(o);
   }
+  static constexpr bool chains(const op::Operation& first, const op::Operation& next) { return cpu::chains(first, next); }
   /// Up to 4 images at a time: more are no faster, and their maps take memory.
   static constexpr int micro_batch(int capacity) {
     const int parts = (capacity + 3) / 4;

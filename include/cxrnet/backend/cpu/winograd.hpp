@@ -12,6 +12,14 @@
 // done before anything is stored. Maps are blocked by 16 channels (oneDNN's nChw16c), their numbers multiples of 16.
 namespace cxrnet::cpu {
 
+/// What one link of a Chain reads and writes: of both maps some rows lie in memory, row y where row y % x_rows would.
+struct ChainRows {
+  const float* x;
+  std::ptrdiff_t x_rows;
+  float* y;
+  std::ptrdiff_t y_rows;
+};
+
 /// Where a tile of 4x4 results begins.
 struct TilePlace {
   std::ptrdiff_t image, y, x;
@@ -55,15 +63,16 @@ constexpr WinogradTaps winograd_taps(const float* hwio, std::ptrdiff_t in, std::
   return {hwio + 8 * out * in, -out * in, 1, in};  // in and out are the pass's own: the kernel's are the other way round
 }
 
-/// The kernels for one instruction set.
+/// The kernels for one instruction set. Of maps `x_rows` and `y_rows` rows lie in memory, row y where row y % x_rows would:
+/// all of them, or so many as are wanted at a time, multiples of a tile's.
 struct WinogradKernels {
   void (*transform_weights)(const WinogradShape&, int panel, const WinogradTaps&, float* packed);
-  void (*transform_tiles)(const WinogradShape&, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
-                          int first_block, int last_block, float* v);
+  void (*transform_tiles)(const WinogradShape&, const float* x, std::ptrdiff_t x_rows, std::ptrdiff_t first,
+                          std::ptrdiff_t count, int first_block, int last_block, float* v);
   void (*multiply)(const WinogradShape&, int first_point, int last_point, std::ptrdiff_t count, const float* v,
                    const float* u, std::ptrdiff_t ahead, float* m);
   void (*finish[2][2])(const WinogradShape&, int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* m,
-                       const float* bias, float* y);  ///< by ReLU and pool
+                       const float* bias, float* y, std::ptrdiff_t y_rows);  ///< by ReLU and pool
 };
 
 namespace detail {
@@ -191,25 +200,59 @@ class Winograd {
     });
   }
 
+  [[nodiscard]] const WinogradShape& shape() const { return scratch_.shape; }
+
   /// n images from x to y, both blocked; `bias` may be null.
   void run(int n, const float* x, const float* packed, const float* bias, float* y, std::byte* scratch) const {
     const WinogradShape& shape = scratch_.shape;
     const auto finish = kernels_->finish[shape.relu ? 1 : 0][shape.pool ? 1 : 0];
+    const std::ptrdiff_t y_rows = shape.pool ? shape.height / 2 : shape.height;
     run_winograd(
         scratch_, n, scratch,
         [&](std::ptrdiff_t first, std::ptrdiff_t count, int first_block, int last_block, float* v) {
-          kernels_->transform_tiles(shape, x, first, count, first_block, last_block, v);
+          kernels_->transform_tiles(shape, x, shape.height, first, count, first_block, last_block, v);
         },
         [&](int first, int last, std::ptrdiff_t count, const float* v, int panel, bool by_points, float* m) {
           const auto ahead = by_points ? static_cast<std::ptrdiff_t>(panel_weights()) : shape.in * WinogradShape::panel;
           kernels_->multiply(shape, first, last, count, v, packed + static_cast<std::size_t>(panel) * panel_weights(), ahead, m);
         },
         [&](int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* m) {
-          finish(shape, panel, first, count, m, bias, y);
+          finish(shape, panel, first, count, m, bias, y, y_rows);
         });
   }
 
+  // What a Chain asks of its links.
+  /// Bytes that `run_rows` works on, a multiple of 64.
+  [[nodiscard]] std::size_t row_scratch_bytes() const {
+    return std::size_t{36} * static_cast<std::size_t>(row_block()) *
+           (static_cast<std::size_t>(scratch_.shape.in) + WinogradShape::panel) * sizeof(float);
+  }
+  /// One row of tiles of one image, on this thread, out of a map of which `x_rows` lie in memory into one of `y_rows`.
+  void run_rows(std::ptrdiff_t tile_row, const ChainRows& rows, const float* packed, const float* bias, std::byte* scratch) const {
+    const WinogradShape& shape = scratch_.shape;
+    const auto finish = kernels_->finish[shape.relu ? 1 : 0][shape.pool ? 1 : 0];
+    auto* const v = reinterpret_cast<float*>(scratch);
+    const std::ptrdiff_t across = shape.tiles_across();
+    for (std::ptrdiff_t at = 0; at < across; at += row_block()) {
+      const std::ptrdiff_t first = tile_row * across + at;
+      const std::ptrdiff_t count = std::min(row_block(), across - at);
+      float* const m = v + 36 * count * shape.in;
+      kernels_->transform_tiles(shape, rows.x, rows.x_rows, first, count, 0, shape.in / 16, v);
+      for (int panel = 0; panel < shape.panels(); ++panel) {
+        kernels_->multiply(shape, 0, 36, count, v, packed + static_cast<std::size_t>(panel) * panel_weights(),
+                           shape.in * WinogradShape::panel, m);
+        finish(shape, panel, first, count, m, bias, rows.y, rows.y_rows);
+      }
+    }
+  }
+
  private:
+  /// Tiles of a row that are computed together: some 28, in equal parts.
+  [[nodiscard]] std::ptrdiff_t row_block() const {
+    const std::ptrdiff_t across = scratch_.shape.tiles_across();
+    const std::ptrdiff_t parts = (across + 27) / 28;
+    return (across + parts - 1) / parts;
+  }
   [[nodiscard]] std::size_t panel_weights() const {
     return scratch_.shape.weights() / static_cast<std::size_t>(scratch_.shape.panels());
   }

@@ -1,17 +1,6 @@
 // Winograd's F(4x4, 3x3) for one instruction set; included by winograd.hpp. Maps are blocked by 16 channels.
 
-constexpr int lanes = CXRNET_SIMD_BYTES / 4;
-using Vector = float __attribute__((vector_size(CXRNET_SIMD_BYTES)));
-
-[[gnu::always_inline]] inline Vector load(const float* p) {
-  Vector v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-[[gnu::always_inline]] inline void store(float* p, Vector v) { std::memcpy(p, &v, sizeof v); }
-// Not 0 + x, which is no copy of -0.
-[[gnu::always_inline]] inline Vector broadcast(const float* p) { return *p - Vector{}; }
-[[gnu::always_inline]] inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+#include <cxrnet/backend/cpu/float_vectors.inl>
 
 // Interpolation at 0, a, -a, b, -b and infinity with a^2 = 1/2 and b^2 = 2: small factors, small errors.
 constexpr float a1 = 0.70710678118654752F;
@@ -20,9 +9,8 @@ constexpr float a2 = 0.5F;
 constexpr float b2 = 2.0F;
 
 /// Six numbers of a row or column of the input: B^T d.
-[[gnu::always_inline]] inline void transform_input(const float* d, std::ptrdiff_t step, float* t, std::ptrdiff_t t_step) {
-  const Vector d0 = load(d), d1 = load(d + step), d2 = load(d + 2 * step);
-  const Vector d3 = load(d + 3 * step), d4 = load(d + 4 * step), d5 = load(d + 5 * step);
+[[gnu::always_inline]] inline void transform_input(Vector d0, Vector d1, Vector d2, Vector d3, Vector d4, Vector d5, float* t,
+                                                   std::ptrdiff_t t_step) {
   const Vector even_a = d4 - d2 * b2, odd_a = (d3 - d1 * b2) * a1;
   const Vector even_b = d4 - d2 * a2, odd_b = (d3 - d1 * a2) * b1;
   store(t, d0 - d2 * (a2 + b2) + d4);
@@ -79,24 +67,12 @@ inline void transform_weights(const WinogradShape& s, int panel, const WinogradT
   }
 }
 
-// How many tiles are multiplied together: two sums for each and what feeds them, all in registers.
-constexpr int most_rows = CXRNET_SIMD_REGISTERS == 32 ? 14 : 6;
-constexpr int medium_rows = CXRNET_SIMD_REGISTERS == 32 ? 8 : 4;
-
-/// How many of so many tiles go first.
-constexpr std::ptrdiff_t rows_of(std::ptrdiff_t left) {
-  if (left == most_rows || left >= most_rows + medium_rows) return most_rows;
-  if (left >= medium_rows) return medium_rows;
-  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
-}
-
 /// V = B^T d B of `count` tiles from `first` on, of 16 channels each of blocks first_block to last_block:
 /// [36][count in groups of rows_of() tiles][in / 16][the group's tiles][16].
-inline void transform_tiles(const WinogradShape& s, const float* x, std::ptrdiff_t first, std::ptrdiff_t count,
-                            int first_block, int last_block, float* v) {
+inline void transform_tiles(const WinogradShape& s, const float* x, std::ptrdiff_t x_rows, std::ptrdiff_t first,
+                            std::ptrdiff_t count, int first_block, int last_block, float* v) {
   const std::ptrdiff_t blocks = s.in / 16;
   const std::ptrdiff_t row = std::ptrdiff_t{s.width} * 16;
-  const std::ptrdiff_t map = row * s.height;
   const std::ptrdiff_t v_step = s.in * count;
   alignas(64) float edge[36 * 16];
   alignas(64) float half[36 * 16];
@@ -108,54 +84,40 @@ inline void transform_tiles(const WinogradShape& s, const float* x, std::ptrdiff
         rows = rows_of(count - t);
       }
       const TilePlace place = s.place(first + t);
-      const float* from = x + (place.image * blocks + block) * map + (place.y - 1) * row + (place.x - 1) * 16;
-      std::ptrdiff_t from_row = row;
+      const float* const column = x + (place.image * blocks + block) * x_rows * row + (place.x - 1) * 16;
+      const float* from[6];
+      for (std::ptrdiff_t i = 0, y = (place.y - 1 + x_rows) % x_rows; i < 6; ++i) {
+        from[i] = column + y * row;
+        y = y + 1 == x_rows ? 0 : y + 1;
+      }
       if (place.y == 0 || place.x == 0 || place.y + 5 > s.height || place.x + 5 > s.width) {
         for (std::ptrdiff_t i = 0; i < 6; ++i) {
           for (std::ptrdiff_t j = 0; j < 6; ++j) {
-            const std::ptrdiff_t y = place.y - 1 + i, column = place.x - 1 + j;
-            const bool inside = y >= 0 && y < s.height && column >= 0 && column < s.width;
+            const std::ptrdiff_t y = place.y - 1 + i, at = place.x - 1 + j;
+            const bool inside = y >= 0 && y < s.height && at >= 0 && at < s.width;
             for (int k = 0; k < 16; k += lanes) {
-              store(edge + (i * 6 + j) * 16 + k, inside ? load(from + i * row + j * 16 + k) : Vector{});
+              store(edge + (i * 6 + j) * 16 + k, inside ? load(from[i] + j * 16 + k) : Vector{});
             }
           }
+          from[i] = edge + i * 6 * 16;
         }
-        from = edge;
-        from_row = 6 * 16;
       }
       float* const to = v + group * s.in + (block * rows + t - group) * 16;
       for (std::ptrdiff_t k = 0; k < 16; k += lanes) {
-        for (std::ptrdiff_t j = 0; j < 6; ++j) transform_input(from + j * 16 + k, from_row, half + j * 16 + k, 6 * 16);
+        for (std::ptrdiff_t j = 0; j < 6; ++j) {
+          const std::ptrdiff_t at = j * 16 + k;
+          transform_input(load(from[0] + at), load(from[1] + at), load(from[2] + at), load(from[3] + at), load(from[4] + at),
+                          load(from[5] + at), half + at, 6 * 16);
+        }
         for (std::ptrdiff_t i = 0; i < 6; ++i) {
-          transform_input(half + i * 6 * 16 + k, 16, to + i * 6 * v_step + k, v_step);
+          const float* const h = half + i * 6 * 16 + k;
+          transform_input(load(h), load(h + 16), load(h + 32), load(h + 48), load(h + 64), load(h + 80), to + i * 6 * v_step + k,
+                          v_step);
         }
       }
     }
   }
 }
-
-/// Products of R tiles with two registers of output channels, all in registers.
-template <int R>
-struct Rows {
-  Vector left{}, right{};
-  Rows<R - 1> rest;
-  [[gnu::always_inline]] void add(const float* v, Vector u0, Vector u1) {
-    const Vector x = broadcast(v);
-    left += x * u0;
-    right += x * u1;
-    rest.add(v + 16, u0, u1);
-  }
-  [[gnu::always_inline]] void put(float* m) const {
-    store(m, left);
-    store(m + lanes, right);
-    rest.put(m + WinogradShape::panel);
-  }
-};
-template <>
-struct Rows<0> {
-  [[gnu::always_inline]] void add(const float*, Vector, Vector) {}
-  [[gnu::always_inline]] void put(float*) const {}
-};
 
 /// R tiles by one panel of weights. Meanwhile a line for each channel is fetched from `ahead` on.
 template <int R>
@@ -167,7 +129,7 @@ inline void multiply_rows(std::ptrdiff_t blocks, const float* v, const float* u,
       const float* const tiles = v + block * R * 16;
       for (int c = 0; c < 16; ++c) {
         __builtin_prefetch(ahead + (block * 16 + c) * 16, 0, 2);
-        sums.add(tiles + c, load(weights), load(weights + lanes));
+        sums.add(tiles + c, 16, load(weights), load(weights + lanes));
         weights += WinogradShape::panel;
       }
     }
@@ -203,7 +165,7 @@ inline void multiply(const WinogradShape& s, int first, int last, std::ptrdiff_t
 /// Y = A^T M A, plus bias, ReLU and the 2x2 maximum, of one panel of `count` tiles from `first` on.
 template <bool relu, bool pool>
 inline void finish_tiles(const WinogradShape& s, int panel, std::ptrdiff_t first, std::ptrdiff_t count, const float* m,
-                         const float* bias, float* y) {
+                         const float* bias, float* y, std::ptrdiff_t y_rows) {
   constexpr int wide = WinogradShape::panel;
   const std::ptrdiff_t height = pool ? s.height / 2 : s.height;
   const std::ptrdiff_t width = pool ? s.width / 2 : s.width;
@@ -211,6 +173,7 @@ inline void finish_tiles(const WinogradShape& s, int panel, std::ptrdiff_t first
   alignas(64) float half[4 * 6 * lanes];
   for (std::ptrdiff_t t = 0; t < count; ++t) {
     const TilePlace place = s.place(first + t);
+    const std::ptrdiff_t first_row = place.y % y_rows;
     for (std::ptrdiff_t k = 0; k < wide && panel * wide + k < s.out; k += lanes) {
       const std::ptrdiff_t channel = panel * wide + k;
       const float* const from = m + t * wide + k;
@@ -222,7 +185,7 @@ inline void finish_tiles(const WinogradShape& s, int panel, std::ptrdiff_t first
         store(half + (18 + j) * lanes, c.y3);
       }
       const Vector add = bias == nullptr ? Vector{} : load(bias + channel);
-      float* const to = y + (place.image * blocks + channel / 16) * height * width * 16 + channel % 16;
+      float* const to = y + (place.image * blocks + channel / 16) * y_rows * width * 16 + channel % 16;
       Vector above0{}, above1{};
       for (std::ptrdiff_t i = 0; i < 4; ++i) {
         Four r = transform_output(half + i * 6 * lanes, lanes);
@@ -242,7 +205,7 @@ inline void finish_tiles(const WinogradShape& s, int panel, std::ptrdiff_t first
           if (column + 1 < width) store(at + 16, larger(above1, right));
         } else {
           if (place.y + i >= height) break;
-          float* const at = to + ((place.y + i) * width + place.x) * 16;
+          float* const at = to + ((first_row + i) * width + place.x) * 16;
           store(at, r.y0);
           if (place.x + 1 < width) store(at + 16, r.y1);
           if (place.x + 2 < width) store(at + 32, r.y2);

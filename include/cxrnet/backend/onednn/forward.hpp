@@ -70,6 +70,19 @@ inline void forward_fused(Build& build, const op::Operation& o, Step& step) {
   step.algorithm = fused_name();
 }
 
+/// An image's convolution by our own kernel, from its plain floats.
+inline void forward_first(Build& build, const op::Operation& o, Step& step) {
+  const int threads = thread_count();
+  const cpu::FirstShape shape{o.in.height, o.in.width, o.in.channels, o.out.channels, o.activation == op::Activation::relu};
+  const cpu::FirstConvolution convolution(shape, simd_target(), threads);
+  build.scratch_bytes = std::max(build.scratch_bytes, convolution.scratch_bytes());
+  const Operand from = build.bring(build.value(o.inputs[0]), plain(o.in, build.batch), 0, step);
+  build.settle(o.output, o.out, blocked(o.out, build.batch));
+  step.after_host = step.calls.size();
+  step.fused = {convolution, from, build.value(o.output), {}, o.bias};
+  step.algorithm = "direct_3x3:" + std::string(name_of(simd_target()));
+}
+
 /// Winograd where it may be; else direct, from the layout at hand if that has a kernel of its own, to the layout that
 /// Winograd's neighbours want.
 inline Convolution choose_convolution(const Build& build, const op::Operation& o, ConvolutionAlgorithm algorithm) {
@@ -105,6 +118,7 @@ inline Desc convolution_weights(const op::Operation& o) {
 }
 
 inline void forward_convolution(Build& build, const op::Operation& o, Step& step) {
+  if (build.fuses && !o.backward() && cpu::has_first_convolution(o)) return forward_first(build, o, step);
   const ConvolutionAlgorithm algorithm = algorithm_of(build, o);
   if (algorithm == ConvolutionAlgorithm::winograd) return forward_fused(build, o, step);
   const bool pools = o.pool.height != 0;  // oneDNN does that apart

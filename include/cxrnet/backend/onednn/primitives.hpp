@@ -5,15 +5,18 @@
 #include <cxrnet/core/error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 namespace cxrnet::onednn {
@@ -48,6 +51,7 @@ class Primitives {
       if (!plain_output) forward_.back().calls.push_back(build_.reorder(build_.value(spec.output), result));
       if (!backward_.empty()) throw BackendError("The oneDNN backend trains networks whose output is a vector.");
     }
+    if (backward_.empty() && !build_.compact) find_chains();
     build_.scratch_bytes = Build::rounded(build_.scratch_bytes);
     update();
   }
@@ -111,8 +115,12 @@ class Primitives {
     weights.convolution.pack(parameters_ + info.offset, reinterpret_cast<float*>(packed), weights.pass);
   }
 
-  /// Runs a step's convolution by our own Winograd.
-  void run_fused(Context& context, const FusedConvolution& step, int n) const;
+  /// Runs a step's convolution of our own.
+  void run_fused(Context& context, const Step& step, int n) const;
+  [[nodiscard]] cpu::ChainLink link_of(Context& context, const Step& step) const;
+  void find_chains();
+  /// Runs a chain's steps; false where one after the other is faster, for so many images.
+  bool run_chain(Context& context, const ChainedSteps& steps, int n) const;
 
   /// Runs forward step i; the rows behind the n-th are the batch's zeros.
   void run_forward(Context& context, std::size_t i, int n) const;
@@ -133,6 +141,7 @@ class Primitives {
   Build build_;
   std::vector<Step> forward_;
   std::vector<Step> backward_;
+  std::vector<ChainedSteps> chains_;
   int output_place_ = -1;  ///< where the output lies as plain NHWC, if its value is in another layout
 };
 
@@ -255,14 +264,69 @@ class Primitives::Context : public CallSettings {
   std::vector<Gradient> gradients_;
 };
 
-inline void Primitives::run_fused(Context& context, const FusedConvolution& step, int n) const {
-  const auto bias = static_cast<std::size_t>(step.bias);
-  const FusedWeights& weights = build_.fused[step.weights];
-  std::byte* const packed = build_.compact ? context.workspace_ + step.convolution.scratch_bytes() : weights.packed.data();
-  if (build_.compact) pack(weights, packed);
-  step.convolution.run(n, static_cast<const float*>(context.locate(step.from)), reinterpret_cast<const float*>(packed),
-                       step.bias < 0 ? nullptr : parameters_ + spec_.parameters[bias].offset,
-                       static_cast<float*>(context.locate(step.to)), context.workspace_);
+inline cpu::ChainLink Primitives::link_of(Context& context, const Step& step) const {
+  const FusedConvolution& fused = *step.fused;
+  const auto parameter = [&](int number) { return parameters_ + spec_.parameters[static_cast<std::size_t>(number)].offset; };
+  const float* const bias = fused.bias < 0 ? nullptr : parameter(fused.bias);
+  if (!fused.weights) return {&fused.convolution, parameter(step.operation->kernel), bias};
+  const FusedWeights& weights = build_.fused[*fused.weights];
+  if (!build_.compact) return {&fused.convolution, reinterpret_cast<const float*>(weights.packed.data()), bias};
+  std::byte* const packed = context.workspace_ + weights.convolution.scratch_bytes();
+  pack(weights, packed);
+  return {&fused.convolution, reinterpret_cast<const float*>(packed), bias};
+}
+
+inline void Primitives::run_fused(Context& context, const Step& step, int n) const {
+  const cpu::ChainLink link = link_of(context, step);
+  const auto* const x = static_cast<const float*>(context.locate(step.fused->from));
+  auto* const y = static_cast<float*>(context.locate(step.fused->to));
+  std::visit([&](const auto& convolution) { convolution.run(n, x, link.kernel, link.bias, y, context.workspace_); },
+             *link.convolution);
+}
+
+inline void Primitives::find_chains() {
+  const auto alone = [&](std::size_t i) { return forward_[i].fused && forward_[i].calls.empty(); };
+  for (std::size_t i = 0; i < forward_.size(); ++i) {
+    std::size_t last = i;
+    while (forward_[last].operation->chained && last - i + 1 < cpu::Chain::most && alone(last) && alone(last + 1)) ++last;
+    if (last == i) continue;
+    std::vector<cpu::ChainStage> stages;
+    for (std::size_t k = i; k <= last; ++k) {
+      const op::Operation& o = *forward_[k].operation;
+      const std::size_t scratch =
+          std::visit([](const auto& convolution) { return convolution.row_scratch_bytes(); }, forward_[k].fused->convolution);
+      stages.push_back({o.in.width, o.out.channels, op::flops(o), scratch});
+    }
+    const cpu::Chain chain(stages, forward_[i].operation->in.height, thread_count());
+    build_.scratch_bytes = std::max(build_.scratch_bytes, chain.scratch_bytes());
+    chains_.push_back({i, last, chain});
+    i = last;
+  }
+}
+
+inline bool Primitives::run_chain(Context& context, const ChainedSteps& steps, int n) const {
+  const auto parts = steps.chain.parts(n);
+  if (!parts) return false;
+  std::array<cpu::ChainLink, cpu::Chain::most> links{};
+  for (std::size_t i = steps.first; i <= steps.last; ++i) links[i - steps.first] = link_of(context, forward_[i]);
+  const auto count = steps.last - steps.first + 1;
+  const op::Operation& first = *forward_[steps.first].operation;
+  const op::Operation& last = *forward_[steps.last].operation;
+  const cpu::ChainMaps maps{static_cast<const float*>(context.locate(forward_[steps.first].fused->from)), first.in.size(),
+                            first.in.height, static_cast<float*>(context.locate(forward_[steps.last].fused->to)),
+                            last.out.size(), last.out.height};
+  std::array<double, cpu::Chain::most> seconds{};
+  double elapsed = 0;
+  {
+    const Stopwatch watch(&elapsed);
+    steps.chain.run(n, *parts, std::span(links).first(count), maps, context.workspace_,
+                    context.profile == nullptr ? std::span<double>() : std::span(seconds).first(count));
+  }
+  if (context.profile == nullptr) return true;
+  // The time that passed, shared out by what the threads spent on each.
+  const double all = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  for (std::size_t k = 0; k < count; ++k) context.profile->seconds[steps.first + k] += elapsed * seconds[k] / all;
+  return true;
 }
 
 inline void Primitives::run_forward(Context& context, std::size_t i, int n) const {
@@ -290,7 +354,7 @@ inline void Primitives::run_forward(Context& context, std::size_t i, int n) cons
   context.execute(step, context.forward_[i], 0, after);
   if (step.exact) context.execute_exact(Context::Way::forward, i, step, n, nullptr);
   // Where nothing goes backward, nobody reads the rows behind the n-th.
-  if (step.fused) run_fused(context, *step.fused, backward_.empty() ? n : build_.batch);
+  if (step.fused) run_fused(context, step, backward_.empty() ? n : build_.batch);
   if (step.blocked_bias) {
     add_blocked_bias(o.in, build_.batch, context.value(o.inputs[0]),
                      parameters_ + spec_.parameters[static_cast<std::size_t>(o.bias)].offset, context.value(o.output));
@@ -331,7 +395,16 @@ inline void Primitives::forward(Context& context, const void* input, int n, floa
   std::memcpy(first, input, count * image);
   std::memset(first + count * image, 0, (static_cast<std::size_t>(build_.batch) - count) * image);
   try {
+    auto chain = chains_.begin();
     for (std::size_t i = 0; i < forward_.size(); ++i) {
+      // Who looks at what lies between wants it whole.
+      if (chain != chains_.end() && chain->first == i) {
+        const ChainedSteps& steps = *chain++;
+        if (context.observer == nullptr && run_chain(context, steps, n)) {
+          i = steps.last;
+          continue;
+        }
+      }
       Profile* const profile = context.profile;
       const double borders = profile == nullptr ? 0 : profile->borders;
       {
@@ -380,7 +453,7 @@ inline void Primitives::backward(Context& context, int n, const float* seed, flo
       if (!logits) activation_backward(o, build_.batch, host);
       context.execute(step, context.backward_[i], 0, after);
       if (step.exact) context.execute_exact(Context::Way::backward, i, step, n, gradients);
-      if (step.fused) run_fused(context, *step.fused, build_.batch);
+      if (step.fused) run_fused(context, step, build_.batch);
       run_backward_on_host(o, build_.batch, context.dropout, parameters_, spec_.parameters, host);
       context.execute(step, context.backward_[i], after, step.calls.size());
     }

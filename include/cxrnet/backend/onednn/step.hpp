@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/backend/cpu/chain.hpp>
 #include <cxrnet/backend/cpu/quantized_winograd.hpp>
 #include <cxrnet/backend/cpu/winograd.hpp>
 #include <cxrnet/backend/onednn/algorithm_book.hpp>
@@ -42,13 +43,19 @@ struct Call {
   }
 };
 
-/// A convolution by our own Winograd: what it reads and writes, its weights' number among Build::fused.
+/// A convolution of our own in floats: what it reads and writes, the number of its packed weights among Build::fused.
 struct FusedConvolution {
-  cpu::Winograd convolution;
+  cpu::ChainConvolution convolution;
   Operand from;
   Operand to;
-  std::size_t weights;
-  int bias;  ///< parameter number, -1: none
+  std::optional<std::size_t> weights;  ///< a first convolution's lie as parameters do
+  int bias;             ///< parameter number, -1: none
+};
+
+/// Steps that run tile by tile, from the first to the last.
+struct ChainedSteps {
+  std::size_t first, last;
+  cpu::Chain chain;
 };
 
 /// One operation, one way: calls, then what we do ourselves, then the calls that bring its result home.
