@@ -5,12 +5,14 @@
 
 #include <cxrnet/data/image.hpp>
 #include <cxrnet/data/resize.hpp>
+#include <cxrnet/io/packed_weight_files.hpp>
 #include <cxrnet/report/text.hpp>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 using namespace cxrnet;
 using namespace cxrnet::programs;
@@ -21,6 +23,7 @@ struct Settings {
   std::filesystem::path model;
   std::vector<std::filesystem::path> images;
   std::filesystem::path algorithms;
+  std::filesystem::path packed;
   std::string device = "cpu";
   unsigned threads = 0;
   bool json = false;
@@ -81,6 +84,9 @@ void print_table(const std::vector<Prediction>& predictions, const std::vector<s
 int predict(const Settings& settings) {
   use_threads(settings.threads);
   AlgorithmFile algorithms(settings.algorithms);
+  std::optional<PackedWeightFiles> packed;
+  std::optional<WithWeightStore> with_packed;
+  if (!settings.packed.empty()) with_packed.emplace(packed.emplace(settings.packed));
   const LoadedModel model = load_model(settings.model, 1, chosen_device(settings.device));
   algorithms.keep();
   std::vector<Prediction> predictions;
@@ -109,6 +115,9 @@ int main(int argc, char** argv) {
   app.add_option("--threads", settings.threads, "Processor threads to use; default: all")->check(CLI::Range(1, 1024));
   app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
   add_algorithms_option(app, settings.algorithms);
+  app.add_option("--packed-weights", settings.packed,
+                 "Folder to keep weights in as convolutions in floats read them, four times the model's size, and to map\n"
+                 "them from at later starts instead of packing them anew. What it holds is believed");
   add_device_option(app, settings.device);
   return run(app, argc, argv, [&] { return predict(settings); });
 }

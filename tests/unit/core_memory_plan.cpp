@@ -1,3 +1,4 @@
+#include <cxrnet/backend/cpu/cpu.hpp>
 #include <cxrnet/backend/onednn/onednn.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/core/model.hpp>
@@ -130,6 +131,7 @@ using FrozenAll = Seq<Input<5, 5, 2>, Freeze<Conv2D<3, 3>, GAP, Dense<2, Softmax
 
 TEST_CASE("No bytes are written over before they are read last", "[core_memory_plan]") {
   check_plans<Net, OneDnn>();
+  check_plans<Net, Cpu>();
   check_plans<Net, Reference<double>>();
   check_plans<Seq<VGG16Backbone<>, GAP, Dense<2, Softmax>>, Fused>();
   check_plans<Trainable4, Reference<float>>();

@@ -1,9 +1,9 @@
 #pragma once
 #include <cxrnet/io/atomic_file.hpp>
+#include <cxrnet/io/remove_oldest.hpp>
 #include <cxrnet/io/sealed_safetensors.hpp>
 #include <cxrnet/train/feature_store.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -83,7 +83,7 @@ class FeatureCache final : public FeatureStore {
       file.tensors.push_back({std::string(tensor), {images, width}, {features.begin(), features.end()}});
       file.metadata["key"] = key;
       write_atomically(file_of(key), sealed_safetensors_bytes(std::move(file)));
-      remove_oldest(file_of(key));
+      remove_oldest(folder_, prefix, suffix, options_.budget, file_of(key));
     } catch (const FileError& problem) {
       warn(std::string("Features are not kept: ") + problem.what());
     }
@@ -106,35 +106,6 @@ class FeatureCache final : public FeatureStore {
   void warn(const std::string& what) const {
     if (options_.warn) options_.warn(what);
     else std::fprintf(stderr, "%s\n", what.c_str());
-  }
-
-  /// Until the budget holds; not `newest`, whatever clocks say.
-  void remove_oldest(const std::filesystem::path& newest) const {
-    namespace fs = std::filesystem;
-    struct Kept {
-      fs::file_time_type used;
-      std::uintmax_t bytes;
-      fs::path file;
-    };
-    std::vector<Kept> all;
-    std::uintmax_t total = 0;
-    std::error_code error;
-    for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
-      const std::string name = at->path().filename().string();
-      if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
-      std::error_code gone;  // removed by another process meanwhile
-      const std::uintmax_t bytes = at->file_size(gone);
-      if (gone) continue;
-      const fs::file_time_type used = at->last_write_time(gone);
-      if (gone) continue;
-      total += bytes;
-      if (at->path() != newest) all.push_back({used, bytes, at->path()});
-    }
-    std::ranges::sort(all, {}, &Kept::used);
-    for (auto oldest = all.begin(); total > options_.budget && oldest != all.end(); ++oldest) {
-      fs::remove(oldest->file, error);
-      total -= oldest->bytes;
-    }
   }
 
   std::filesystem::path folder_;

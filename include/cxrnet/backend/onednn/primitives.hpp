@@ -53,11 +53,25 @@ class Primitives {
     }
     if (backward_.empty() && !build_.compact) find_chains();
     build_.scratch_bytes = Build::rounded(build_.scratch_bytes);
+    const bool stores = build_.store != nullptr && !build_.compact && !build_.fused.empty() && !only;
+    if (stores && take_stored()) return;
     update();
+    if (stores) store();
   }
 
   /// Packs the weights that some primitive wants in a layout of its own.
   void update() {
+    pack_others();
+    if (build_.compact) return;
+    for (FusedWeights& weights : build_.fused) {
+      weights.stored.reset();
+      if (weights.packed.size() == 0) weights.packed = AlignedBytes(weights.bytes(), Fill::none);
+      pack(weights, weights.packed.data());
+    }
+  }
+
+  /// Of what is not our own Winograd's.
+  void pack_others() {
     dnnl::stream stream(cpu());
     for (Packed& packed : build_.packed) {
       const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(packed.parameter)];
@@ -65,9 +79,6 @@ class Primitives {
       dnnl::reorder(logical, packed.memory).execute(stream, logical, packed.memory);
     }
     stream.wait();
-    for (const FusedWeights& weights : build_.fused) {
-      if (!build_.compact) pack(weights, weights.packed.data());
-    }
     for (QuantizedConvolution& convolution : build_.quantized) {
       convolution.pack(quantized(spec_, *convolution.operation, parameters_));
     }
@@ -80,7 +91,7 @@ class Primitives {
   [[nodiscard]] std::size_t packed_bytes() const {
     std::size_t bytes = 0;
     for (const Packed& packed : build_.packed) bytes += packed.memory.get_desc().get_size();
-    for (const FusedWeights& weights : build_.fused) bytes += weights.packed.size();
+    for (const FusedWeights& weights : build_.fused) bytes += build_.compact ? 0 : weights.bytes();
     for (const QuantizedConvolution& convolution : build_.quantized) bytes += convolution.packed.size();
     return bytes;
   }
@@ -117,6 +128,11 @@ class Primitives {
 
   /// Runs a step's convolution of our own.
   void run_fused(Context& context, const Step& step, int n) const;
+  /// What our own Winograd's weights are packed from, for a store.
+  [[nodiscard]] PackedFrom packed_from() const;
+  /// Takes packed weights from the store that there is; false where it has none.
+  bool take_stored();
+  void store() const;
   [[nodiscard]] cpu::ChainLink link_of(Context& context, const Step& step) const;
   void find_chains();
   /// Runs a chain's steps; false where one after the other is faster, for so many images.
@@ -270,7 +286,7 @@ inline cpu::ChainLink Primitives::link_of(Context& context, const Step& step) co
   const float* const bias = fused.bias < 0 ? nullptr : parameter(fused.bias);
   if (!fused.weights) return {&fused.convolution, parameter(step.operation->kernel), bias};
   const FusedWeights& weights = build_.fused[*fused.weights];
-  if (!build_.compact) return {&fused.convolution, reinterpret_cast<const float*>(weights.packed.data()), bias};
+  if (!build_.compact) return {&fused.convolution, reinterpret_cast<const float*>(weights.data()), bias};
   std::byte* const packed = context.workspace_ + weights.convolution.scratch_bytes();
   pack(weights, packed);
   return {&fused.convolution, reinterpret_cast<const float*>(packed), bias};
@@ -282,6 +298,38 @@ inline void Primitives::run_fused(Context& context, const Step& step, int n) con
   auto* const y = static_cast<float*>(context.locate(step.fused->to));
   std::visit([&](const auto& convolution) { convolution.run(n, x, link.kernel, link.bias, y, context.workspace_); },
              *link.convolution);
+}
+
+inline PackedFrom Primitives::packed_from() const {
+  PackedFrom from;
+  for (const FusedWeights& weights : build_.fused) {
+    const cpu::WinogradShape& shape = weights.convolution.shape();
+    const ParameterInfo& info = spec_.parameters[static_cast<std::size_t>(weights.parameter)];
+    from.layouts += fused_name() + (weights.pass == cpu::WinogradPass::forward ? " forward " : " data gradient ") +
+                    std::to_string(shape.in) + " to " + std::to_string(shape.out) + '\n';
+    from.parameters.emplace_back(parameters_ + info.offset, info.parameter.size());
+  }
+  return from;
+}
+
+inline bool Primitives::take_stored() {
+  std::size_t bytes = 0;
+  for (const FusedWeights& weights : build_.fused) bytes += weights.bytes();
+  const auto found = build_.store->find(packed_from(), bytes);
+  if (found == nullptr) return false;
+  pack_others();
+  const std::byte* next = found.get();
+  for (FusedWeights& weights : build_.fused) {
+    weights.stored = {found, next};
+    next += weights.bytes();
+  }
+  return true;
+}
+
+inline void Primitives::store() const {
+  std::vector<std::span<const std::byte>> packed;
+  for (const FusedWeights& weights : build_.fused) packed.emplace_back(weights.data(), weights.bytes());
+  build_.store->keep(packed_from(), packed);
 }
 
 inline void Primitives::find_chains() {

@@ -6,6 +6,7 @@
 #include <cxrnet/backend/onednn/api.hpp>
 #include <cxrnet/backend/onednn/version.hpp>
 #include <cxrnet/backend/program.hpp>
+#include <cxrnet/backend/weight_store.hpp>
 #include <cxrnet/core/aligned.hpp>
 #include <cxrnet/core/error.hpp>
 
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -91,7 +93,11 @@ struct FusedWeights {
   int parameter;
   cpu::Winograd convolution;
   cpu::WinogradPass pass;
-  AlignedBytes packed;
+  AlignedBytes packed{};  ///< empty while they are a store's
+  std::shared_ptr<const std::byte> stored{};
+
+  [[nodiscard]] std::size_t bytes() const { return convolution.shape().weights() * sizeof(float); }
+  [[nodiscard]] const std::byte* data() const { return stored != nullptr ? stored.get() : packed.data(); }
 };
 
 /// A convolution on bytes and its weights: by Winograd where that is faster and the weights let it be exact, else directly,
@@ -141,6 +147,7 @@ struct Build {
   bool fuses;            ///< our own too
   std::optional<ConvolutionAlgorithm> only{};                ///< for all convolutions that ours computes, in a trial
   AlgorithmBook* const book = WithAlgorithms::current();  ///< for them otherwise, where there is one
+  WeightStore* const store = WithWeightStore::current();
   bool compact;          ///< whose weights are packed in the workspace, behind what the convolution works on
   bool blocked = false;  ///< some convolution is Winograd, whose maps are blocked by 16 channels
   std::vector<Desc> layouts;    ///< by value
@@ -238,7 +245,7 @@ struct Build {
     scratch_bytes = std::max(scratch_bytes, convolution.scratch_bytes() + (compact ? packed_bytes : 0));
     step.after_host = step.calls.size();
     step.fused = {convolution, from, to, fused.size(), pass == cpu::WinogradPass::forward ? o.bias : -1};
-    fused.push_back({o.kernel, convolution, pass, AlignedBytes(compact ? 0 : packed_bytes, Fill::none)});
+    fused.push_back({o.kernel, convolution, pass});
   }
 
   /// A parameter in the layout that a primitive wants: as it lies, or packed.

@@ -1,0 +1,49 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cxrnet {
+
+/// What weights are packed from: the layouts they are packed to, and the parameters.
+struct PackedFrom {
+  std::string layouts;
+  std::vector<std::span<const float>> parameters;
+};
+
+/// Where packed weights stay from one start of a program to the next. `PackedWeightFiles` keeps them in a folder.
+class WeightStore {
+ public:
+  WeightStore() = default;
+  WeightStore(const WeightStore&) = delete;
+  WeightStore& operator=(const WeightStore&) = delete;
+  virtual ~WeightStore() = default;
+
+  /// Packed weights, `bytes` of them, aligned to arena_alignment, for as long as the pointer lives; null where there are none.
+  [[nodiscard]] virtual std::shared_ptr<const std::byte> find(const PackedFrom& from, std::size_t bytes) = 0;
+  /// Keeps packed weights, those given behind each other. Does not throw: what cannot be kept is packed anew next time.
+  virtual void keep(const PackedFrom& from, std::span<const std::span<const std::byte>> packed) = 0;
+};
+
+/// While one lives, networks that this thread builds on Cpu take their packed weights from a store, or give it theirs.
+class WithWeightStore {
+ public:
+  explicit WithWeightStore(WeightStore& store) : before_(std::exchange(current(), &store)) {}
+  WithWeightStore(const WithWeightStore&) = delete;
+  WithWeightStore& operator=(const WithWeightStore&) = delete;
+  ~WithWeightStore() { current() = before_; }
+
+  /// This thread's store, null: none.
+  static WeightStore*& current() {
+    thread_local WeightStore* store = nullptr;
+    return store;
+  }
+
+ private:
+  WeightStore* before_;
+};
+
+}  // namespace cxrnet
