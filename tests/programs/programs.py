@@ -169,6 +169,28 @@ def test_predict_prints_json(case):
         assert image.name in text, image
 
 
+def test_predict_maps_the_weights_that_an_earlier_start_packed(case):
+    image = sorted((case.data / "test").rglob("film*"))[0]
+    folder = case.folder / "packed"
+
+    def predict(*options):
+        done = case.run("predict", "--model", case.model, "--json", *options, image)
+        case.passes(done)
+        return done
+
+    plain = predict()
+    first = predict("--packed-weights", folder)
+    files = list(folder.iterdir())
+    again = predict("--packed-weights", folder)
+    assert first.stdout == again.stdout == plain.stdout and first.stderr == again.stderr == ""
+    assert len(files) == 1 and list(folder.iterdir()) == files
+    files[0].write_bytes(b"short")
+    mended = predict("--packed-weights", folder)
+    assert "packed anew" in mended.stderr and mended.stdout == plain.stdout
+    assert files[0].stat().st_size > 1 << 20
+    case.refuses(case.run("predict", "--model", case.model, "--packed-weights", image, image), image)
+
+
 def test_predict_keeps_to_a_file_of_algorithms(case):
     image = sorted((case.data / "test").rglob("film*"))[0]
     file = case.folder / "algorithms.json"
