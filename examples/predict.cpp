@@ -42,7 +42,10 @@ std::vector<float> predict_image(const Classifier& net, const std::filesystem::p
   std::vector<std::uint8_t> pixels(input.size());
   resize_nearest(image, input.height, input.width, pixels.data());
   std::vector<float> features(net.description().features.size());
-  if (const Preparation prepare = net.prepare(); prepare.bytes != nullptr) {
+  if (const Preparation prepare = net.prepare(); prepare.map != nullptr) {
+    const Affine map = prepare.map({}, input.height, input.width);
+    net.features({pixels, {&map, 1}}, features, nullptr);
+  } else if (prepare.bytes != nullptr) {
     net.features(pixels, features, nullptr);
   } else {
     std::vector<float> prepared(input.size());

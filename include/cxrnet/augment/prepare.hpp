@@ -17,13 +17,19 @@ using PrepareFunction = void (*)(const std::uint8_t* rgb, int height, int width,
 using PrepareBytesFunction = void (*)(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform,
                                       std::uint8_t* prepared);
 
-/// One of both.
+/// For a backend that samples and preprocesses images itself, as `sample` does: the map from a result's coordinates to the
+/// decoded image's.
+using SamplingMapFunction = Affine (*)(const TransformParameters& transform, int height, int width);
+
+/// One of the three.
 struct Preparation {
   PrepareFunction floats = nullptr;
   PrepareBytesFunction bytes = nullptr;
+  SamplingMapFunction map = nullptr;
 
   Preparation(PrepareFunction to_floats) : floats(to_floats) {}      // NOLINT(google-explicit-constructor)
   Preparation(PrepareBytesFunction to_bytes) : bytes(to_bytes) {}    // NOLINT(google-explicit-constructor)
+  Preparation(SamplingMapFunction sampling) : map(sampling) {}       // NOLINT(google-explicit-constructor)
   void operator()(const std::uint8_t* rgb, int height, int width, const TransformParameters& transform, float* to) const {
     floats(rgb, height, width, transform, to);
   }
@@ -33,16 +39,19 @@ struct Preparation {
   }
 };
 
-/// Prepared images, one behind the other: floats, or bytes.
+/// Prepared images, one behind the other: floats, or bytes; or decoded ones (RGB), each with the map by which the backend
+/// samples it.
 struct PreparedImages {
   std::span<const float> floats{};
   std::span<const std::uint8_t> bytes{};
+  std::span<const Affine> maps{};
 
   PreparedImages() = default;
   PreparedImages(std::span<const float> images) : floats(images) {}            // NOLINT(google-explicit-constructor)
   PreparedImages(std::span<const std::uint8_t> images) : bytes(images) {}      // NOLINT(google-explicit-constructor)
   PreparedImages(const std::vector<float>& images) : floats(images) {}         // NOLINT(google-explicit-constructor)
   PreparedImages(const std::vector<std::uint8_t>& images) : bytes(images) {}   // NOLINT(google-explicit-constructor)
+  PreparedImages(std::span<const std::uint8_t> decoded, std::span<const Affine> maps_) : bytes(decoded), maps(maps_) {}
   /// Numbers of all images.
   [[nodiscard]] std::size_t size() const { return floats.size() + bytes.size(); }
 };
@@ -76,6 +85,12 @@ void prepare_bytes(const std::uint8_t* rgb, int height, int width, const Transfo
                    std::uint8_t* prepared) {
   sample({rgb, height, width}, sampling_map(Augmentation::geometry(transform), height, width),
          channel_maps_of<AsGiven, 3>, prepared);
+}
+
+/// The map alone.
+template <class Augmentation>
+Affine prepare_map(const TransformParameters& transform, int height, int width) {
+  return sampling_map(Augmentation::geometry(transform), height, width);
 }
 
 }  // namespace cxrnet

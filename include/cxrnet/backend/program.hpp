@@ -30,6 +30,8 @@ namespace cxrnet {
 //   static constexpr bool chains(const op::Operation&, const op::Operation& next);  optional: whether both run along with each
 //                                                               other, so that what the first reads stays until both are done
 //   class Program;
+//   static constexpr bool samples = true;      optional: its Program has forward_decoded(Context&, const std::uint8_t* rgb,
+//                                              const Affine* maps, int n, float* output), of images as they are decoded
 //   static constexpr bool on_device = true;    optional: values lie in memory that its contexts own; an arena of the host
 //                                              takes no bytes then
 //

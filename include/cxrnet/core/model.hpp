@@ -70,6 +70,11 @@ struct in_precision<Net, Backend, -1> {};
 
 }  // namespace detail
 
+/// Whether a backend samples and preprocesses a network's images itself: RGB ones, where something lies before the cut.
+template <class Net, class Backend>
+inline constexpr bool samples_images = requires { Backend::samples; } && Traits<Net>::cut > 0 &&
+                                       Traits<Net>::feature_value != 0 && Traits<Net>::input.channels == 3;
+
 /// The operations and memory of a network on a backend, all constants.
 template <class Net, class Backend, Mode mode>
 struct Lowered {
@@ -157,6 +162,25 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
     for_each_part(n, backbone_.batch(), [&](std::size_t first, int part) {
       backbone_.forward(lease->backbone, prepared.data() + first * T::input.size(), part,
                         features.data() + first * T::features.size());
+    });
+  }
+
+  /// The same for decoded images (bytes, RGB), which the backend samples at the coordinates of each one's map and
+  /// preprocesses: augmentation within its first pass.
+  template <class Map>
+  void features_of_decoded(std::span<const std::uint8_t> rgb, std::span<const Map> maps, std::span<float> features,
+                           Profile* profile = nullptr) const
+    requires samples_images<Net, Backend>
+  {
+    const std::size_t n = count(rgb.size(), T::input, "decoded images");
+    require(features.size() == n * T::features.size(), "features writes n x features values");
+    require(maps.size() == n, "features takes a map for each image");
+    auto lease = this->lease();
+    if (profile != nullptr) profile->seconds.resize(Lowering::backbone.operations.size());
+    lease->backbone.profile = profile;
+    for_each_part(n, backbone_.batch(), [&](std::size_t first, int part) {
+      backbone_.forward_decoded(lease->backbone, rgb.data() + first * T::input.size(), maps.data() + first, part,
+                                features.data() + first * T::features.size());
     });
   }
 

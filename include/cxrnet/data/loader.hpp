@@ -35,8 +35,12 @@ struct Batch {
   std::span<const std::uint32_t> indices;  ///< Into the data set.
   std::span<const int> labels;
   std::span<const float> images;         ///< Prepared, NHWC; none where they are of bytes.
-  std::span<const std::uint8_t> bytes;   ///< The same for a network in Int8.
-  [[nodiscard]] PreparedImages prepared() const { return bytes.empty() ? PreparedImages(images) : PreparedImages(bytes); }
+  std::span<const std::uint8_t> bytes;   ///< The same for a network in Int8; or decoded, where there are maps.
+  std::span<const Affine> maps;          ///< By which the backend samples each image; none where that is done.
+  [[nodiscard]] PreparedImages prepared() const {
+    if (!maps.empty()) return {bytes, maps};
+    return bytes.empty() ? PreparedImages(images) : PreparedImages(bytes);
+  }
   [[nodiscard]] std::size_t size() const { return indices.size(); }
 };
 
@@ -62,7 +66,8 @@ class Loader {
       slot.samples.reserve(options_.batch);
       slot.indices.reserve(options_.batch);
       slot.labels.reserve(options_.batch);
-      if (prepare_.bytes != nullptr) slot.bytes.resize(options_.batch * dataset_.image_bytes());
+      if (prepare_.map != nullptr) slot.maps.resize(options_.batch);
+      if (prepare_.floats == nullptr) slot.bytes.resize(options_.batch * dataset_.image_bytes());
       else slot.images.resize(options_.batch * dataset_.image_bytes());
     }
     try {
@@ -113,6 +118,7 @@ class Loader {
     std::vector<int> labels;
     std::vector<float> images;
     std::vector<std::uint8_t> bytes;
+    std::vector<Affine> maps;
     Batch batch;
   };
 
@@ -142,9 +148,10 @@ class Loader {
       slot.indices.push_back(sample.index);
       slot.labels.push_back(dataset_.label(sample.index));
     }
-    slot.batch = {epoch, first, slot.indices, slot.labels, {}, {}};
+    slot.batch = {epoch, first, slot.indices, slot.labels, {}, {}, {}};
     const std::size_t numbers = slot.samples.size() * dataset_.image_bytes();
-    if (prepare_.bytes != nullptr) slot.batch.bytes = std::span<const std::uint8_t>(slot.bytes).first(numbers);
+    if (prepare_.map != nullptr) slot.batch.maps = std::span<const Affine>(slot.maps).first(slot.samples.size());
+    if (prepare_.floats == nullptr) slot.batch.bytes = std::span<const std::uint8_t>(slot.bytes).first(numbers);
     else slot.batch.images = std::span<const float>(slot.images).first(numbers);
     slot.failure = nullptr;
     slot.left = slot.samples.size();
@@ -170,8 +177,14 @@ class Loader {
         const std::uint8_t* const rgb = dataset_.pixels(sample.index, scratch);
         const auto [height, width] = dataset_.image_size();
         const std::size_t place = position * dataset_.image_bytes();
-        if (prepare_.bytes != nullptr) prepare_(rgb, height, width, sample.transform, slot.bytes.data() + place);
-        else prepare_(rgb, height, width, sample.transform, slot.images.data() + place);
+        if (prepare_.map != nullptr) {
+          std::copy_n(rgb, dataset_.image_bytes(), slot.bytes.data() + place);
+          slot.maps[position] = prepare_.map(sample.transform, height, width);
+        } else if (prepare_.bytes != nullptr) {
+          prepare_(rgb, height, width, sample.transform, slot.bytes.data() + place);
+        } else {
+          prepare_(rgb, height, width, sample.transform, slot.images.data() + place);
+        }
       } catch (...) {
         failure = std::current_exception();
       }

@@ -76,6 +76,7 @@ class ClassifierOf final : public ClassifierCore<Net, Backend, Optimizer, Loss> 
   template <class Transforms>
   static Preparation preparation() {
     if constexpr (Traits<Net>::input_precision == op::Precision::int8) return &prepare_bytes<Transforms>;
+    else if constexpr (samples_images<Net, Backend>) return &prepare_map<Transforms>;
     else return &cxrnet::prepare<Transforms, typename Traits<Net>::Preprocess>;
   }
 };
@@ -117,6 +118,9 @@ void ClassifierCore<Net, Backend, Optimizer, Loss>::features(const PreparedImage
   if constexpr (Traits<Net>::input_precision == op::Precision::int8) {
     model_.features_of_prepared(prepared.bytes, features, profile);
   } else {
+    if constexpr (samples_images<Net, Backend>) {
+      if (!prepared.maps.empty()) return model_.features_of_decoded(prepared.bytes, prepared.maps, features, profile);
+    }
     model_.features_of_prepared(prepared.floats, features, profile);
   }
 }

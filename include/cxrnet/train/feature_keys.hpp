@@ -88,6 +88,11 @@ class FeatureKeys {
     constexpr int side = 8;
     std::array<std::uint8_t, std::size_t{side} * side * 3> image{};
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i * i * 37 + i * 11);
+    if (prepare.map != nullptr) {
+      const Affine map = prepare.map(t, side, side);
+      for (const double x : {map.xx, map.xy, map.x0, map.yx, map.yy, map.y0}) number(x);
+      return;
+    }
     const auto keep = [&](auto prepared) {
       prepare(image.data(), side, side, t, prepared.data());
       bytes(std::as_bytes(std::span(prepared)));

@@ -42,6 +42,7 @@ struct CudaOn {
     return cuda::device_bytes(dims, number);
   }
   static constexpr bool on_device = true;
+  static constexpr bool samples = true;
   static constexpr int micro_batch(int capacity) { return capacity; }
   static constexpr bool trains(const op::Operation& o) {
     const bool vector = o.in.is_vector();

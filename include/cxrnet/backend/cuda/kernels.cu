@@ -2,6 +2,7 @@
 // kernel is a line here.
 #include <cxrnet/backend/cuda/launch.hpp>
 #include <cxrnet/backend/cuda/map_kernels.hpp>
+#include <cxrnet/backend/cuda/sample_kernel.hpp>
 #include <cxrnet/backend/cuda/vector_kernels.hpp>
 #include <cxrnet/backend/cuda/weight_kernels.hpp>
 
@@ -31,6 +32,7 @@ void launch_kernel(const Kernel& kernel, cudaStream_t stream) {
   CXRNET_KERNEL(ToPlain<T>)          \
   CXRNET_KERNEL(GlobalAverage<T>)    \
   CXRNET_KERNEL(AddRelu<T>)          \
+  CXRNET_KERNEL(SampleImages<T>)     \
   CXRNET_KERNEL(PackWeights<T>)      \
   CXRNET_KERNEL(UnpackGradients<T>)
 

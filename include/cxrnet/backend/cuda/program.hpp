@@ -2,6 +2,7 @@
 #include <cxrnet/backend/cuda/device.hpp>
 #include <cxrnet/backend/cuda/layer_weights.hpp>
 #include <cxrnet/backend/cuda/map_kernels.hpp>
+#include <cxrnet/backend/cuda/sample_kernel.hpp>
 #include <cxrnet/backend/cuda/vector_kernels.hpp>
 #include <cxrnet/backend/program.hpp>
 
@@ -103,7 +104,8 @@ class Program {
           plain_(*program.device_, program.plain_numbers() * sizeof(float)),
           gradients_(*program.device_, program.gradient_numbers_ * sizeof(float)),
           kernel_gradient_(*program.device_, program.kernel_gradient_),
-          bias_gradient_(*program.device_, program.bias_gradient_) {}
+          bias_gradient_(*program.device_, program.bias_gradient_),
+          maps_(*program.device_, program.spec_.image.size() == 3 ? static_cast<std::size_t>(program.batch_) * sizeof(Affine) : 0) {}
     float loss_scale = number_ == Number::half ? 32768.0F : 1.0F;  ///< of the next backward
 
    private:
@@ -126,27 +128,25 @@ class Program {
     Buffer<Device> plain_;      // the input, the output and the seed as the host has them
     Buffer<Device> gradients_;  // of what trains here, as the host has them
     Buffer<Device> kernel_gradient_, bias_gradient_;
+    Buffer<Device> maps_;       // of decoded images' coordinates
     int steps_without_loss_ = 0;
   };
 
   /// Runs n <= batch images; `output` may be null.
   void forward(Context& c, const void* input, int n, float* output) const {
     send(c, spec_.input_dims, static_cast<const float*>(input), n, nullptr, c.template value<std::byte>(spec_.input));
-    for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
-      const op::Operation& o = spec_.operations[i];
-      {
-        const Stopwatch watch(c.profile == nullptr ? nullptr : &c.profile->seconds[i]);
-        run(c, i);
-        if (c.profile != nullptr) device_->wait(c.queue_);
-      }
-      if (c.observer != nullptr) {
-        std::vector<float> shown(static_cast<std::size_t>(n) * o.out.size());
-        receive(c, o.out, c.template value<std::byte>(o.output), n, shown.data());
-        (*c.observer)(o, n, shown);
-      }
-    }
-    if (c.profile != nullptr) c.profile->images += batch_;
-    if (output != nullptr) receive(c, spec_.output_dims, c.template value<std::byte>(spec_.output), n, output);
+    run_all(c, n, output);
+  }
+
+  /// The same of decoded images (RGB), sampled at maps' coordinates and preprocessed on the device. 12 bytes of a float
+  /// image's pixel are 3 here, on their way to it.
+  void forward_decoded(Context& c, const std::uint8_t* rgb, const Affine* maps_of_images, int n, float* output) const {
+    const Maps m = maps(spec_.input_dims);
+    device_->upload(c.queue_, c.plain_.template as<std::uint8_t>(), rgb, spec_.input_dims.size() * static_cast<std::size_t>(n));
+    device_->upload(c.queue_, c.maps_.template as<Affine>(), maps_of_images, static_cast<std::size_t>(n) * sizeof(Affine));
+    device_->launch(c.queue_, SampleImages<T>{m, n, {spec_.image[0], spec_.image[1], spec_.image[2]}, c.maps_.template as<Affine>(),
+                                              c.plain_.template as<std::uint8_t>(), c.template value<T>(spec_.input)});
+    run_all(c, n, output);
   }
 
   /// Gradients of what trains, written (not added) to `gradients`; `forward` of the same n images came before.
@@ -178,6 +178,25 @@ class Program {
     if (known && !(vector_only && (o.out.is_image() || o.kind != op::Kind::activation))) return;
     throw BackendError("The CUDA backend has no " + cxrnet::describe(o) + " yet (layer " + std::to_string(o.layer) +
                        "): run this network on the CPU.");
+  }
+
+  /// All operations, on what lies in the input's place.
+  void run_all(Context& c, int n, float* output) const {
+    for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+      const op::Operation& o = spec_.operations[i];
+      {
+        const Stopwatch watch(c.profile == nullptr ? nullptr : &c.profile->seconds[i]);
+        run(c, i);
+        if (c.profile != nullptr) device_->wait(c.queue_);
+      }
+      if (c.observer != nullptr) {
+        std::vector<float> shown(static_cast<std::size_t>(n) * o.out.size());
+        receive(c, o.out, c.template value<std::byte>(o.output), n, shown.data());
+        (*c.observer)(o, n, shown);
+      }
+    }
+    if (c.profile != nullptr) c.profile->images += batch_;
+    if (output != nullptr) receive(c, spec_.output_dims, c.template value<std::byte>(spec_.output), n, output);
   }
 
   [[nodiscard]] const ParameterInfo& info(int p) const { return spec_.parameters[static_cast<std::size_t>(p)]; }

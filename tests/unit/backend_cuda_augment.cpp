@@ -1,0 +1,103 @@
+#include <cxrnet/augment/augment.hpp>
+#include <cxrnet/augment/sample.hpp>
+#include <cxrnet/backend/cuda/cuda.hpp>
+#include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/layers/conv2d.hpp>
+#include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/global_average_pool.hpp>
+#include <cxrnet/layers/input.hpp>
+#include <cxrnet/train/classifier.hpp>
+#include <cxrnet/train/features.hpp>
+#include <cxrnet/train/fit.hpp>
+
+#include "catch.hpp"
+#include "data_fixtures.hpp"
+#include "network.hpp"
+#include "simulated_device.hpp"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+using namespace cxrnet;
+using namespace cxrnet::test;
+
+namespace {
+
+template <class Numbers>
+using Simulated = CudaOn<Numbers, SimulatedDevice>;
+
+/// The largest difference of images that the device's kernel makes from what `sample` makes, of maps that are drawn, that
+/// change nothing, and that lead far outside.
+template <class T>
+double sampling_error(int height, int width) {
+  constexpr int n = 7;
+  const cuda::Maps maps{n + 1, height, width, 3, sizeof(T) == 2 ? 8 : 3};
+  std::vector<std::uint8_t> rgb(static_cast<std::size_t>(n * height * width * 3));
+  RandomStream random(3, RandomUse::transform, 0, 0);
+  for (std::uint8_t& byte : rgb) byte = static_cast<std::uint8_t>(random.uniform(0.0, 256.0));
+  std::vector<Affine> affine;
+  for (int i = 0; i < n - 3; ++i) {
+    affine.push_back(prepare_map<ReferenceAugment>(ReferenceAugment::draw(random, {height, width}), height, width));
+  }
+  affine.push_back({});
+  affine.push_back({3, 1, -40, -2, 2.5, 30});
+  affine.push_back({std::numeric_limits<double>::quiet_NaN(), 0, 1e300, 0, -1e300, 0});
+  const auto channels = channel_maps_of<ImageNetTorch, 3>;
+  std::vector<T> y(static_cast<std::size_t>(maps.numbers()), cuda::number<T>(99.0F));
+  const cuda::SampleImages<T> kernel{maps, n, {channels[0], channels[1], channels[2]}, affine.data(), rgb.data(), y.data()};
+  for (std::int64_t i = 0; i < kernel.count(); ++i) kernel(i);
+  const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  std::vector<float> expected(pixels * 3);
+  double worst = 0;
+  for (std::size_t image = 0; image <= n; ++image) {
+    if (image < n) sample({rgb.data() + image * pixels * 3, height, width}, affine[image], channels, expected.data());
+    else std::ranges::fill(expected, 0.0F);
+    for (std::size_t i = 0; i < pixels; ++i) {
+      for (std::size_t c = 0; c < static_cast<std::size_t>(maps.stride); ++c) {
+        const float is = cuda::to_float(y[(image * pixels + i) * static_cast<std::size_t>(maps.stride) + c]);
+        worst = std::max(worst, std::abs(static_cast<double>(is) - static_cast<double>(c < 3 ? expected[i * 3 + c] : 0.0F)));
+      }
+    }
+  }
+  return worst;
+}
+
+/// The losses of two epochs of augmented images, and the probabilities of the images as they are.
+template <class Backend>
+std::vector<double> augmented_training(const ImageDataset& set) {
+  using Net = Seq<Input<12, 10, 3, ImageNetTorch>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<6, 3, Relu>, GAP, Dense<2, Softmax>>;
+  ClassifierOf<Net, Backend, ReferenceAugment> net(initial_parameters<Net>(4), 3, 1);
+  CHECK((net.prepare_augmented().map != nullptr) == samples_images<Net, Backend>);
+  const FitResult result = fit(net, set, nullptr, {.epochs = 2, .batch = 3, .seed = 8});
+  std::vector<double> numbers;
+  for (const auto& epoch : result.history.epochs) numbers.push_back(epoch.loss);
+  for (const float p : predict_all(net, set)) numbers.push_back(static_cast<double>(p));
+  return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("the device samples decoded images as the CPU does", "[cuda]") {
+  for (const auto& [height, width] : {std::pair{13, 150}, {70, 9}, {2, 3}, {1, 5}, {4, 1}, {1, 1}}) {
+    INFO(height << " x " << width);
+    CHECK(sampling_error<float>(height, width) < 1e-5);
+    CHECK(sampling_error<cuda::Float16>(height, width) < 2e-3);
+    CHECK(sampling_error<cuda::BFloat16>(height, width) < 1.6e-2);
+  }
+}
+
+TEST_CASE("training on images that the device augments has the CPU's losses", "[cuda]") {
+  const TemporaryFolder folder;
+  unsigned seed = 0;
+  for (const char* name : {"a/1.png", "a/2.png", "b/1.png", "b/2.png", "b/3.png"}) folder.write(name, grey_png(20, 16, ++seed));
+  const ImageDataset set(list_image_folder(folder.path()), {.size = {12, 10}});
+  const SimulatedDevice device;
+  const auto expected = augmented_training<Reference<float>>(set);
+  CHECK(relative_error(augmented_training<Simulated<Float>>(set), expected) < 1e-4);
+  CHECK(relative_error(augmented_training<Simulated<Half>>(set), expected) < 2e-2);
+  CHECK(device.hazards == std::vector<std::string>{});
+  CHECK(device.live() == 0);
+}
