@@ -62,16 +62,24 @@ void use_threads(unsigned threads) {
   if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
 }
 
+namespace {
+std::filesystem::path plans;  // --cuda-plans
+}
+
 void add_device_option(CLI::App& app, std::string& device) {
   app.add_option("--device", device,
                  "cpu; cuda, the first GPU, whose networks compute in half; auto, a GPU where one can be used")
       ->capture_default_str()->check(CLI::IsMember({"cpu", "cuda", "auto"}));
+  app.add_option("--cuda-plans", plans,
+                 "Folder of cuDNN's plans, for --device cuda: those it holds for this GPU are loaded, others are built and added.\n"
+                 "What it holds is believed");
 }
 
 std::string chosen_device(const std::string& device) {
   if (device == "cpu") return device;
   const std::string problem = cuda_problem();
   if (problem.empty()) {
+    if (!plans.empty()) keep_cuda_plans(plans);
     if (device == "auto") std::cerr << "note: the network runs on the GPU.\n";
     return "cuda";
   }

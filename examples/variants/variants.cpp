@@ -50,6 +50,7 @@ decltype(auto) with_depth(const Variant& variant, Visit visit) {
 }  // namespace
 
 #ifndef CXRNET_PROGRAMS_CUDA
+void keep_cuda_plans(const std::filesystem::path&) {}
 std::string cuda_problem() { return "these programs were built without CUDA (CMake's preset cuda builds them with it)"; }
 #endif
 

@@ -26,6 +26,8 @@ struct Variant {
 
 /// Why the network cannot run on a GPU here, in a sentence; empty where it can.
 std::string cuda_problem();
+/// From here on cuDNN's plans are kept in a folder; for where `cuda_problem` says nothing.
+void keep_cuda_plans(const std::filesystem::path& folder);
 
 /// Random parameters of the variant's network, for a seed.
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);

@@ -3,7 +3,7 @@
 // Usage: plan_table JSON BATCHES NUMBERS PROPERTIES...   (batches "1,32,256", numbers "f16,bf16,tf32,f32")
 #include "network.hpp"
 
-#include <cxrnet/backend/cuda/plan.hpp>
+#include <cxrnet/backend/cuda/plan_files.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -64,6 +65,17 @@ void check_dims(const Graph& g) {
   }
 }
 
+/// A plan comes back out of a file as it went, for its own GPU and graph.
+void check_reload(const Plan& plan, const std::string& gpu, const Target& target, const PlanFiles& files) {
+  if (files.find(plan.graph, gpu, target)) throw BackendError("a plan was found before it was kept.");
+  files.keep(plan, gpu);
+  const auto found = files.find(plan.graph, gpu, target);
+  if (!found) throw BackendError("a plan that was kept is not found.");
+  const bool same = found->engine == plan.engine && found->deterministic == plan.deterministic && found->tensor_cores == plan.tensor_cores &&
+                    found->compiled == plan.compiled && found->workspace_bytes == plan.workspace_bytes && found->serialised() == plan.serialised();
+  if (!same) throw BackendError("a plan came back out of its file as another.");
+}
+
 /// One GPU's rows, of JSON, to emit(line), and behind them how many there were.
 template <class Emit>
 void build(const std::string& file, const std::vector<std::string>& batches, const std::vector<std::string>& numbers, Emit emit) {
@@ -71,6 +83,8 @@ void build(const std::string& file, const std::vector<std::string>& batches, con
   const std::string json{std::istreambuf_iterator<char>(in), {}};
   const std::string gpu = nlohmann::json::parse(json).at("deviceName");
   const Target target = Target::described(json);
+  const auto folder = std::filesystem::temp_directory_path() / ("cxrnet-plans-" + std::to_string(getpid()));
+  const PlanFiles files(folder, [](const std::string& what) { throw BackendError(what); });
   std::map<std::string, Json> built;  // a graph of several passes is built once
   std::size_t rows = 0;
   for (const auto& number : numbers) {
@@ -83,6 +97,7 @@ void build(const std::string& file, const std::vector<std::string>& batches, con
             try {
               if (g.pattern == Pattern::convolution) check_dims(g);
               const Plan plan = build_plan(g, target);
+              check_reload(plan, gpu_key(json), target, files);
               row.update({{"engine", plan.engine}, {"workspace_bytes", plan.workspace_bytes}, {"plan_bytes", plan.serialised().size()},
                           {"built", true}, {"deterministic", plan.deterministic}, {"tensor_cores", plan.tensor_cores},
                           {"proof", plan.compiled ? "compiled through the stand-in driver" : "cuDNN's own kernel"}});
@@ -97,6 +112,7 @@ void build(const std::string& file, const std::vector<std::string>& batches, con
       }
     }
   }
+  std::filesystem::remove_all(folder);
   emit(Json{{"end", gpu}, {"rows", rows}}.dump());
 }
 

@@ -13,4 +13,6 @@ std::string cuda_problem() {
   }
 }
 
+void keep_cuda_plans(const std::filesystem::path& folder) { cuda::CudaDevice::current().keep_plans(folder); }
+
 }  // namespace cxrnet::programs

@@ -2,15 +2,18 @@
 #include <cxrnet/backend/cuda/cuda.hpp>
 #include <cxrnet/backend/cuda/launch.hpp>
 #include <cxrnet/backend/cuda/plan.hpp>
+#include <cxrnet/backend/cuda/plan_files.hpp>
 
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 // The GPU that is here. Programs that include this compile kernels.cu along.
 namespace cxrnet::cuda {
@@ -93,7 +96,11 @@ class CudaDevice {
     const std::string key = describe(graph);
     if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
     if (!builder_) builder_.emplace(*this);
-    Plan made{build_plan(graph, Target::here(builder_->handle_)), {}};
+    const Target target = Target::here(builder_->handle_);
+    auto found = files_ ? files_->find(graph, key_, target) : std::nullopt;
+    const bool kept = found.has_value();
+    Plan made{kept ? std::move(*found) : build_plan(graph, target), {}};
+    if (files_ && !kept) files_->keep(made, key_);
     made.name = "cudnn" + std::to_string(cudnn_version()) + ":engine" + std::to_string(made.engine);
     return plans_.emplace(key, std::move(made)).first->second;
   }
@@ -102,6 +109,12 @@ class CudaDevice {
   }
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  /// From here on plans come from a folder where it has them, and go there where it has not. FileError where nothing can be
+  /// written to it.
+  void keep_plans(const std::filesystem::path& folder) {
+    const std::lock_guard lock(mutex_);
+    files_.emplace(folder);
+  }
 
  private:
   explicit CudaDevice(int index) {
@@ -119,6 +132,7 @@ class CudaDevice {
     cudaDeviceProp properties{};
     cuda::check(cudaGetDeviceProperties(&properties, index), "asking for a GPU's properties");
     name_ = properties.name;
+    key_ = gpu_key(name_, properties.major * 100 + properties.minor * 10, properties.multiProcessorCount);
     if (properties.major < 8) {
       throw BackendError("The GPU '" + name_ + "' has compute capability " + std::to_string(properties.major) + "." +
                          std::to_string(properties.minor) + "; 8.0 or later is needed.");
@@ -128,8 +142,9 @@ class CudaDevice {
     }
   }
 
-  std::string name_;
+  std::string name_, key_;
   std::mutex mutex_;
+  std::optional<PlanFiles> files_;
   std::optional<Queue> builder_;  // whose handle plans are built with
   std::map<std::string, Plan> plans_;
 };

@@ -198,6 +198,18 @@ struct Plan {
   }
 };
 
+/// A plan out of its text (`Plan::serialised`), for the same graph, GPU and cuDNN; the rest of `known` is taken as it is.
+/// BackendError where cuDNN does not take it.
+inline Plan load_plan(Plan known, const std::string& text, const Target& target) {
+  Descriptor made(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  made.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, target.properties())  // without which cuDNN 9.19 ends in a segmentation fault
+      .set(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, std::span<const char>(text.data(), text.size() + 1))
+      .finalize("loading a plan");
+  known.workspace_bytes = static_cast<std::size_t>(made.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64));
+  known.descriptor = std::move(made);
+  return known;
+}
+
 /// Whether an engine with these notes rounds the operands of a graph in strict f32. A bias gradient has no products: its engines
 /// bear the notes of the family, and their sums are tested to be sums of f32.
 inline bool rounds_inputs_unasked(const Graph& graph, std::span<const cudnnBackendNumericalNote_t> notes) {
