@@ -3,9 +3,9 @@
 #include <cxrnet/core/aligned.hpp>
 #include <cxrnet/core/model.hpp>
 #include <cxrnet/models/vgg16.hpp>
-#include <cxrnet/random/philox.hpp>
 
 #include "catch.hpp"
+#include "network.hpp"
 #include "simd_targets.hpp"
 
 #include <algorithm>
@@ -19,15 +19,9 @@ using cpu::FirstConvolution;
 using cpu::FirstShape;
 using cpu::Winograd;
 using cpu::WinogradShape;
+using test::random_values;
 
 namespace {
-
-std::vector<float> draws(std::uint32_t seed, std::size_t count) {
-  RandomStream random(seed, RandomUse::transform, 0, 0);
-  std::vector<float> numbers(count);
-  for (float& x : numbers) x = static_cast<float>(random.uniform(-1.0, 1.0));
-  return numbers;
-}
 
 struct Map {
   int height, width, channels;
@@ -42,8 +36,8 @@ class Links {
       const Map& in = maps[i];
       const Map& out = maps[i + 1];
       const auto seed = static_cast<std::uint32_t>(2 * i);
-      kernels_.push_back(draws(seed, static_cast<std::size_t>(9 * in.channels * out.channels)));
-      biases_.push_back(draws(seed + 1, static_cast<std::size_t>(out.channels)));
+      kernels_.push_back(random_values<float>(static_cast<std::size_t>(9 * in.channels * out.channels), seed));
+      biases_.push_back(random_values<float>(static_cast<std::size_t>(out.channels), seed + 1));
       if (in.channels == 3) {
         convolutions_.emplace_back(FirstConvolution({in.height, in.width, 3, out.channels, true}, target, threads));
         continue;
@@ -107,7 +101,7 @@ TEST_CASE("A chain gives the bits that one convolution after the other gives, wh
       const Links links(maps, target, threads);
       const Map& in = maps.front();
       const Map& out = maps.back();
-      const auto x = draws(99, in.size() * n);
+      const auto x = random_values<float>(in.size() * n, 99);
       const auto expected = links.one_after_the_other(n, x);
       const cpu::Chain chain(links.stages(), in.height, threads);
       const AlignedBytes scratch(chain.scratch_bytes());
@@ -128,9 +122,9 @@ TEST_CASE("An image's convolution is the definition's, in each instruction set",
   for (const SimdTarget target : simd_targets()) {
     for (const int in : {1, 3, 4}) {
       const FirstShape s{9, 19, in, 64, in != 4};
-      const auto x = draws(1, static_cast<std::size_t>(2 * s.height * s.width * in));
-      const auto g = draws(2, static_cast<std::size_t>(9 * in * s.out));
-      const auto b = draws(3, static_cast<std::size_t>(s.out));
+      const auto x = random_values<float>(static_cast<std::size_t>(2 * s.height * s.width * in), 1);
+      const auto g = random_values<float>(static_cast<std::size_t>(9 * in * s.out), 2);
+      const auto b = random_values<float>(static_cast<std::size_t>(s.out), 3);
       const FirstConvolution convolution(s, target, 2);
       const AlignedBytes scratch(convolution.scratch_bytes());
       std::vector<float> y(static_cast<std::size_t>(2 * s.height * s.width * s.out));
@@ -178,7 +172,7 @@ TEST_CASE("VGG16's first two blocks run tile by tile, unless somebody looks", "[
   for (const auto& o : operations) chained.push_back(o.chained);
   CHECK(chained == std::vector<bool>{true, false, true, false, false, false, false, false, false, false, false, false, false});
   const Model<Backbone, Cpu> net(2, 1);
-  const auto x = draws(5, 2 * Traits<Backbone>::input.size());
+  const auto x = random_values<float>(2 * Traits<Backbone>::input.size(), 5);
   std::vector<float> images(x.size());
   std::ranges::transform(x, images.begin(), [](float v) { return std::floor((v + 1) * 127); });
   std::vector<float> features(2 * Traits<Backbone>::output.size());

@@ -1,9 +1,10 @@
 #pragma once
+#include <cxrnet/core/current.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace cxrnet {
@@ -29,21 +30,6 @@ class WeightStore {
 };
 
 /// While one lives, networks that this thread builds on Cpu take their packed weights from a store, or give it theirs.
-class WithWeightStore {
- public:
-  explicit WithWeightStore(WeightStore& store) : before_(std::exchange(current(), &store)) {}
-  WithWeightStore(const WithWeightStore&) = delete;
-  WithWeightStore& operator=(const WithWeightStore&) = delete;
-  ~WithWeightStore() { current() = before_; }
-
-  /// This thread's store, null: none.
-  static WeightStore*& current() {
-    thread_local WeightStore* store = nullptr;
-    return store;
-  }
-
- private:
-  WeightStore* before_;
-};
+using WithWeightStore = WithCurrent<WeightStore>;
 
 }  // namespace cxrnet

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/backend/program.hpp>
+#include <cxrnet/core/current.hpp>
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/op/operation.hpp>
@@ -57,22 +58,7 @@ class AlgorithmBook {
 
 /// While one lives, networks that this thread builds on Cpu take their algorithms from a book instead of by rule, which is
 /// our own Winograd wherever it computes a convolution.
-class WithAlgorithms {
- public:
-  explicit WithAlgorithms(AlgorithmBook& book) : before_(std::exchange(current(), &book)) {}
-  WithAlgorithms(const WithAlgorithms&) = delete;
-  WithAlgorithms& operator=(const WithAlgorithms&) = delete;
-  ~WithAlgorithms() { current() = before_; }
-
-  /// This thread's book, null: none.
-  static AlgorithmBook*& current() {
-    thread_local AlgorithmBook* book = nullptr;
-    return book;
-  }
-
- private:
-  AlgorithmBook* before_;
-};
+using WithAlgorithms = WithCurrent<AlgorithmBook>;
 
 }  // namespace cxrnet::onednn
 
