@@ -162,6 +162,31 @@ TEST_CASE("in half the loss's scale falls until no gradient is lost", "[cuda]") 
   CHECK(std::isnan(head.backward({nan, nan, nan, nan}).back()));
 }
 
+TEST_CASE("training in half goes on with the loss's scale", "[cuda]") {
+  const SimulatedDevice device;
+  const auto x = random_values<float>(2 * Traits<Chain>::features.size(), 3, 0, 1);
+  const std::array labels{0, 2};
+  const std::array<float, 2> huge{30000, 30000};
+  Model<Chain, Simulated<Half>> model(2, 5), later(2, 5);
+  Trainer<Chain, Simulated<Half>> trainer(model), other(later);
+  trainer.step(x, labels, std::span<const float>(huge));
+  const std::vector<float> state(trainer.optimizer_state().begin(), trainer.optimizer_state().end());
+  CHECK(state[state.size() - 2] < 32768);
+  later.set_parameters([&](std::span<float> mine) { std::ranges::copy(model.parameters(), mine.begin()); });
+  other.restore(state, trainer.steps());
+  for (int step = 0; step < 3; ++step) {
+    trainer.step(x, labels);
+    other.step(x, labels);
+  }
+  CHECK(std::ranges::equal(model.parameters(), later.parameters()));
+  CHECK(std::ranges::equal(trainer.optimizer_state(), other.optimizer_state()));
+  for (const float scale : {0.0F, 3.0F, 65536.0F, std::numeric_limits<float>::quiet_NaN()}) {
+    std::vector<float> wrong = state;
+    wrong[wrong.size() - 2] = scale;
+    CHECK(has(message_of<ArgumentError>([&] { other.restore(wrong, 1); }), "scale of the loss"));
+  }
+}
+
 TEST_CASE("a step allocates nothing, and few kernels run", "[cuda]") {
   SimulatedDevice device;
   Model<Chain, Simulated<Half>> model(4, 5);

@@ -44,6 +44,9 @@ namespace cxrnet {
 //   std::vector<Algorithm> algorithms() const; what it picked for each operation, backward behind forward
 //   class Context;                             what one thread needs: Context(const Program&, std::byte* arena,
 //                                              std::byte* workspace), both aligned to arena_alignment
+//                                              optional: `static constexpr std::size_t carried`, how many numbers a
+//                                              training goes on with, carry(std::span<scalar>) const, which gives them, and
+//                                              carry_on(std::span<const scalar>), which takes them or throws ArgumentError
 //   void forward(Context&, const void* input, int n, float* output) const;
 //                                              reads floats, or bytes where ProgramSpec::input_precision is int8
 //   void backward(Context&, int n, const scalar* seed, scalar* gradients) const;

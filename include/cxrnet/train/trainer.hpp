@@ -86,7 +86,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
         workspace_(program_.workspace_bytes()),
         context_(program_, arena_.data(), workspace_.data()),
         gradients_(T::gradient_count),
-        state_(T::trainable_count * Optimizer::state_per_parameter),
+        state_(T::trainable_count * Optimizer::state_per_parameter + carried),
         outputs_(static_cast<std::size_t>(model.capacity()) * T::output.size()),
         seed_(outputs_.size()),
         targets_(outputs_.size()) {
@@ -96,6 +96,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     factors_.fill(1);
     context_.dropout.seed = seed;
     context_.seed = Loss::seed;
+    if constexpr (carried != 0) context_.carry(carried_state());
   }
 
   Trainer(const Trainer&) = delete;
@@ -141,6 +142,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   /// from the loss), nothing changes and the loss is NaN.
   StepResult step(std::span<const float> features, std::span<const float> targets, std::span<const float> weights = {}) {
     StepResult result = gradients_of(features, targets, weights);
+    if constexpr (carried != 0) context_.carry(carried_state());
     if (!std::isfinite(result.loss_sum) || !all_finite<scalar>(gradients_)) {
       result.loss_sum = std::numeric_limits<double>::quiet_NaN();
       return result;
@@ -175,7 +177,8 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     }
   }
 
-  /// What the optimiser keeps: of each parameter that trains, in layer order, state_per_parameter runs of numbers.
+  /// What the optimiser keeps: of each parameter that trains, in layer order, state_per_parameter runs of numbers; behind
+  /// them what the backend goes on with, if anything.
   [[nodiscard]] std::span<const scalar> optimizer_state() const { return state_; }
   /// Goes on from a state that `optimizer_state` gave after so many steps. ArgumentError where its size is another.
   void restore(std::span<const scalar> state, std::uint64_t steps) {
@@ -183,6 +186,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
       throw ArgumentError("This optimizer's state has " + std::to_string(state_.size()) + " numbers, " +
                           std::to_string(state.size()) + " were given.");
     }
+    if constexpr (carried != 0) context_.carry_on(state.last(carried));
     std::copy(state.begin(), state.end(), state_.begin());
     steps_ = steps;
   }
@@ -242,6 +246,12 @@ class Trainer : private detail::trainable_on<Net, Backend> {
       state += size * Optimizer::state_per_parameter;
     }
   }
+
+  static constexpr std::size_t carried = [] {
+    if constexpr (requires { Backend::Program::Context::carried; }) return Backend::Program::Context::carried;
+    else return std::size_t{0};
+  }();
+  [[nodiscard]] std::span<scalar> carried_state() { return std::span(state_).last(carried); }
 
   Model<Net, Backend>* model_;
   std::uint64_t revision_;  // of the parameters that program_ was last packed from

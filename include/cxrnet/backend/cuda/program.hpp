@@ -32,6 +32,8 @@ constexpr std::size_t device_bytes(const Dims& dims, Number number) {
 template <Number number_, class Device>
 class Program {
   using T = Storage<number_>;
+  static constexpr float largest_loss_scale = 32768;
+  static constexpr int steps_before_growing = 2000;  // as PyTorch's GradScaler
 
  public:
   Program(const ProgramSpec& spec, int batch, const float* parameters)
@@ -106,7 +108,27 @@ class Program {
           kernel_gradient_(*program.device_, program.kernel_gradient_),
           bias_gradient_(*program.device_, program.bias_gradient_),
           maps_(*program.device_, program.spec_.image.size() == 3 ? static_cast<std::size_t>(program.batch_) * sizeof(Affine) : 0) {}
-    float loss_scale = number_ == Number::half ? 32768.0F : 1.0F;  ///< of the next backward
+    float loss_scale = number_ == Number::half ? largest_loss_scale : 1.0F;  ///< of the next backward
+
+    static constexpr std::size_t carried = number_ == Number::half ? 2 : 0;
+    /// What a training goes on with: the loss's scale, and the steps since it last fell.
+    void carry([[maybe_unused]] std::span<float> to) const {
+      if constexpr (carried != 0) {
+        to[0] = loss_scale;
+        to[1] = static_cast<float>(steps_without_loss_);
+      }
+    }
+    /// ArgumentError where that is none.
+    void carry_on([[maybe_unused]] std::span<const float> from) {
+      if constexpr (carried != 0) {
+        const bool scale = from[0] >= 1 && from[0] <= largest_loss_scale && std::exp2(std::round(std::log2(from[0]))) == from[0];
+        if (!scale || !(from[1] >= 0 && from[1] < static_cast<float>(steps_before_growing)) || from[1] != std::floor(from[1])) {
+          throw ArgumentError("The state to train on from has a scale of the loss that none is: was it kept by another version?");
+        }
+        loss_scale = from[0];
+        steps_without_loss_ = static_cast<int>(from[1]);
+      }
+    }
 
    private:
     friend class Program;
@@ -151,8 +173,6 @@ class Program {
 
   /// Gradients of what trains, written (not added) to `gradients`; `forward` of the same n images came before.
   void backward(Context& c, int n, const float* seed, float* gradients) const {
-    constexpr float largest = 32768;
-    constexpr int steps_before_growing = 2000;  // as PyTorch's GradScaler
     const bool finite_seed = std::all_of(seed, seed + static_cast<std::size_t>(n) * spec_.output_dims.size(),
                                          [](float x) { return std::isfinite(x); });
     for (;;) {
@@ -161,7 +181,7 @@ class Program {
       c.steps_without_loss_ = 0;
     }
     if (number_ == Number::half && ++c.steps_without_loss_ >= steps_before_growing) {
-      c.loss_scale = std::min(largest, c.loss_scale * 2);
+      c.loss_scale = std::min(largest_loss_scale, c.loss_scale * 2);
       c.steps_without_loss_ = 0;
     }
   }
