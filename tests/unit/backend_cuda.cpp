@@ -206,6 +206,37 @@ TEST_CASE("a step allocates nothing, and few kernels run", "[cuda]") {
   CHECK(device.hazards == std::vector<std::string>{});
 }
 
+TEST_CASE("a step is recorded and replayed", "[cuda]") {
+  SimulatedDevice device;
+  Model<Chain, Simulated<Half>> model(4, 5);
+  Trainer<Chain, Simulated<Half>> trainer(model);
+  const auto x = random_values<float>(4 * Traits<Chain>::features.size(), 3, 0, 1);
+  const std::array labels{0, 1, 2, 0};
+  std::vector<std::size_t> replays, launches;
+  for (int step = 0; step < 4; ++step) {
+    device.replays = device.launches = 0;
+    trainer.step(x, labels);
+    replays.push_back(device.replays);
+    launches.push_back(device.launches);
+  }
+  CHECK(replays == std::vector<std::size_t>{0, 2, 2, 2});  // forward and backward
+  CHECK(launches == std::vector<std::size_t>{24, 26, 26, 26});  // the same, behind the first two convolutions' new weights
+  // Another scale of the loss is another backward: as it is, until it is recorded.
+  const std::array<float, 4> huge{30000, 30000, 30000, 30000};
+  device.replays = 0;
+  trainer.step(x, labels, std::span<const float>(huge));
+  CHECK(trainer.optimizer_state().last(2)[0] < 32768);
+  CHECK(device.replays >= 2);
+  // Who watches sees each operation by itself.
+  Profile profile;
+  profile.seconds.resize(16);
+  trainer.set_profile(&profile);
+  device.replays = 0;
+  trainer.step(x, labels);
+  CHECK(device.replays == 1);
+  CHECK(device.hazards == std::vector<std::string>{});
+}
+
 TEST_CASE("whatever call of the device fails, an error says so and nothing is left", "[cuda]") {
   SimulatedDevice device;
   const auto run = [&] {
@@ -214,7 +245,7 @@ TEST_CASE("whatever call of the device fails, an error says so and nothing is le
     std::vector<float> features(2 * Traits<Chain>::features.size());
     const auto batch = images<Chain>(2);
     model.features(std::span<const float>(batch), std::span(features));
-    trainer.step(features, std::array{0, 1});
+    for (int step = 0; step < 3; ++step) trainer.step(features, std::array{0, 1});
     std::vector<float> probabilities(2 * 3);
     model.predict(std::span<const float>(batch), std::span(probabilities));
   };
@@ -264,6 +295,15 @@ TEST_CASE("the simulated device finds what it is for", "[cuda]") {
           device.wait(second);
           device.upload(first, a, numbers, 256);
         }).empty());
+  CHECK(with([&](float* a, float* b) {
+          SimulatedDevice::Recording recording;
+          const auto work = [&] {
+            device.upload(first, a, numbers, 256);
+            device.launch(first, copy(a, b));
+          };
+          device.replay(first, recording, work);
+          device.replay(first, recording, work);
+        }) == "uploading cannot be recorded");
   float* freed = nullptr;
   CHECK(with([&](float* a, float*) { freed = a; }).empty());
   device.upload(first, freed, numbers, 256);

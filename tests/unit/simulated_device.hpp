@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,7 @@ class SimulatedDevice {
   std::vector<std::string> hazards;  ///< what was wrong, in words
   std::size_t calls = 0;             ///< of any kind
   std::size_t launches = 0;          ///< of kernels and plans
+  std::size_t replays = 0;           ///< of what was recorded
   std::size_t fail_at = 0;           ///< the call that fails, counted from 1; 0: none
   bool may_allocate = true;          ///< false: an allocation is a hazard
   bool computes = true;              ///< false: it keeps account alone, of networks that take long on plain loops
@@ -49,6 +52,35 @@ class SimulatedDevice {
     }
     std::size_t number;
   };
+
+  /// Recorded the second time, as a GPU's is, and run from the copies that were made then.
+  class Recording {
+   public:
+    void clear() { *this = Recording(); }
+
+   private:
+    friend class SimulatedDevice;
+    std::size_t runs_ = 0;
+    std::vector<std::function<void(SimulatedDevice&, Queue&)>> work_;
+  };
+  template <class Work>
+  void replay(Queue& queue, Recording& recording, Work work) {
+    if (recording.runs_++ == 0) return work();
+    if (recording.runs_ == 2) {
+      recording_ = &recording;
+      try {
+        work();
+      } catch (...) {
+        recording_ = nullptr;
+        recording.clear();
+        throw;
+      }
+      recording_ = nullptr;
+    }
+    step("replaying");
+    ++replays;
+    for (const auto& one : recording.work_) one(*this, queue);
+  }
 
   struct Plan {
     cuda::Graph graph;
@@ -89,6 +121,11 @@ class SimulatedDevice {
   /// From the last index to the first: what relies on an order fails.
   template <class Kernel>
   void launch(Queue& queue, const Kernel& kernel) {
+    if (recording_ != nullptr) {
+      step("recording a kernel");
+      recording_->work_.push_back([kernel](SimulatedDevice& device, Queue& given) { device.launch(given, kernel); });
+      return;
+    }
     begin(queue, "launching a kernel");
     ++launches;
     bool good = true;
@@ -105,6 +142,12 @@ class SimulatedDevice {
   }
 
   void execute(Queue& queue, const Plan& plan, std::span<void* const> operands, void* workspace) {
+    if (recording_ != nullptr) {
+      step("recording a plan");
+      recording_->work_.push_back([&plan, own = std::vector<void*>(operands.begin(), operands.end()), workspace](
+                                      SimulatedDevice& device, Queue& given) { device.execute(given, plan, own, workspace); });
+      return;
+    }
     begin(queue, "running a plan");
     ++launches;
     const cuda::Graph& g = plan.graph;
@@ -138,6 +181,8 @@ class SimulatedDevice {
   };
 
   void step(const char* doing) {
+    const bool recordable = std::string_view(doing).starts_with("recording");
+    if (recording_ != nullptr && !recordable) hazards.push_back(std::string(doing) + " cannot be recorded");
     if (++calls == fail_at) throw BackendError(std::string("The simulated device failed ") + doing + ".");
   }
   void begin(Queue& queue, const char* doing) {
@@ -257,6 +302,7 @@ class SimulatedDevice {
 
   inline static thread_local SimulatedDevice* current_ = nullptr;
   SimulatedDevice* before_;
+  Recording* recording_ = nullptr;
   std::map<std::byte*, Block> blocks_;
   std::map<std::string, Plan> plans_;
   std::vector<std::size_t> issued_, waited_;  // by queue

@@ -71,6 +71,26 @@ class CudaDevice {
     cudnnHandle_t handle_ = nullptr;
   };
 
+  /// A CUDA graph.
+  class Recording {
+   public:
+    Recording() = default;
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+    ~Recording() { clear(); }
+    void clear() {
+      if (graph_ != nullptr) cudaGraphExecDestroy(graph_);
+      graph_ = nullptr;
+      state_ = State::fresh;
+    }
+
+   private:
+    friend class CudaDevice;
+    enum class State { fresh, has_run, recorded, refused };
+    State state_ = State::fresh;
+    cudaGraphExec_t graph_ = nullptr;
+  };
+
   struct Plan : cuda::Plan {
     std::string name;
   };
@@ -108,6 +128,20 @@ class CudaDevice {
     cuda::execute(queue.handle_, plan, operands, workspace);
   }
 
+  /// Runs it as it is the first time, for cuDNN loads what it needs when a plan first runs, which cannot be recorded; records
+  /// it the second time. What cannot be recorded at all is run as it is.
+  template <class Work>
+  void replay(Queue& queue, Recording& recording, Work work) {
+    using State = Recording::State;
+    if (recording.state_ == State::has_run) recording.state_ = record(queue, recording, work) ? State::recorded : State::refused;
+    if (recording.state_ == State::recorded) {
+      cuda::check(cudaGraphLaunch(recording.graph_, queue.stream_), "launching a recorded step");
+      return;
+    }
+    work();
+    if (recording.state_ == State::fresh) recording.state_ = State::has_run;
+  }
+
   [[nodiscard]] const std::string& name() const { return name_; }
   /// From here on plans come from a folder where it has them, and go there where it has not. FileError where nothing can be
   /// written to it.
@@ -140,6 +174,27 @@ class CudaDevice {
     if (cudnn_version() < 90000) {
       throw BackendError("cuDNN 9 is needed; " + std::to_string(cudnn_version()) + " was found.");
     }
+  }
+
+  template <class Work>
+  static bool record(Queue& queue, Recording& recording, Work work) {
+    if (cudaStreamBeginCapture(queue.stream_, cudaStreamCaptureModeThreadLocal) != cudaSuccess) {
+      cudaGetLastError();
+      return false;
+    }
+    bool given = true;
+    try {
+      work();
+    } catch (const BackendError&) {
+      given = false;
+    }
+    cudaGraph_t graph = nullptr;
+    const bool captured = cudaStreamEndCapture(queue.stream_, &graph) == cudaSuccess && given;
+    const bool made = captured && cudaGraphInstantiate(&recording.graph_, graph, 0) == cudaSuccess;
+    if (!made) recording.graph_ = nullptr;
+    if (graph != nullptr) cudaGraphDestroy(graph);
+    cudaGetLastError();  // what could not be recorded has been seen to
+    return made;
   }
 
   std::string name_, key_;

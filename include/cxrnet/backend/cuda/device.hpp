@@ -16,6 +16,10 @@
 //   class Plan;                                   of a Graph, shared by those that ask for the same one
 //   const Plan& plan(const Graph&);               BackendError where the library refuses it; lives as long as the device
 //   void execute(Queue&, const Plan&, std::span<void* const> operands, void* workspace);
+//   class Recording;                              empty at first
+//   template <class Work> void replay(Queue&, Recording&, Work work);  has work() done, which launches and executes on that
+//                                                 queue and nothing else, the same each time: from some time on the queue is
+//                                                 given all of it at once, as it was recorded, and work() is not called
 //   void wait(Queue&);                            until all of its work is done, which other queues may then build on
 //
 // A Plan has `std::size_t workspace_bytes` and `std::string name`, what ran a graph, as checkpoints record it.

@@ -151,6 +151,9 @@ class Program {
     Buffer<Device> gradients_;  // of what trains here, as the host has them
     Buffer<Device> kernel_gradient_, bias_gradient_;
     Buffer<Device> maps_;       // of decoded images' coordinates
+    typename Device::Recording forward_, backward_;
+    bool recorded_logits_ = false;  // what backward_ is of
+    float recorded_back_ = 0;
     int steps_without_loss_ = 0;
   };
 
@@ -202,6 +205,18 @@ class Program {
 
   /// All operations, on what lies in the input's place.
   void run_all(Context& c, int n, float* output) const {
+    if (c.profile == nullptr && c.observer == nullptr) {
+      device_->replay(c.queue_, c.forward_, [&] {
+        for (std::size_t i = 0; i < spec_.operations.size(); ++i) run(c, i);
+      });
+    } else {
+      run_watched(c, n);
+    }
+    if (output != nullptr) receive(c, spec_.output_dims, c.template value<std::byte>(spec_.output), n, output);
+  }
+
+  /// The same, one after the other, for who wants times or values.
+  void run_watched(Context& c, int n) const {
     for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
       const op::Operation& o = spec_.operations[i];
       {
@@ -216,7 +231,6 @@ class Program {
       }
     }
     if (c.profile != nullptr) c.profile->images += batch_;
-    if (output != nullptr) receive(c, spec_.output_dims, c.template value<std::byte>(spec_.output), n, output);
   }
 
   [[nodiscard]] const ParameterInfo& info(int p) const { return spec_.parameters[static_cast<std::size_t>(p)]; }
@@ -334,12 +348,19 @@ class Program {
     const bool logits = c.seed == Seed::logits;
     send(c, spec_.output_dims, seed, n, spec_.output_dims.is_image() && ends_in_relu() ? c.template value<T>(spec_.output) : nullptr,
          seeded, c.loss_scale);
-    for (std::size_t i = spec_.operations.size(); i-- > 0;) {
-      const op::Operation& o = spec_.operations[i];
-      if (!o.backward()) continue;
-      op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) { run(c, k); });
-      run_backward(c, i, logits && o.output == spec_.output, back);
+    if (c.recorded_logits_ != logits || c.recorded_back_ != back) {
+      c.backward_.clear();
+      c.recorded_logits_ = logits;
+      c.recorded_back_ = back;
     }
+    device_->replay(c.queue_, c.backward_, [&] {
+      for (std::size_t i = spec_.operations.size(); i-- > 0;) {
+        const op::Operation& o = spec_.operations[i];
+        if (!o.backward()) continue;
+        op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) { run(c, k); });
+        run_backward(c, i, logits && o.output == spec_.output, back);
+      }
+    });
     bool finite = true;
     for (const op::Operation& o : spec_.operations) {
       for (const int p : {o.kernel, o.bias}) {
