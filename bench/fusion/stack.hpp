@@ -4,6 +4,7 @@
 #include <cxrnet/core/initialise.hpp>
 #include <cxrnet/core/model.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -96,7 +97,11 @@ void add_variant(Stack& stack, Rules<Taken...>) {
   std::string rules = "unfused";
   (static_cast<void>(rules = "+" + rule_name<Taken>()), ...);
   const std::span<const op::Operation> operations = Lowering::spec.operations;
-  if (!stack.variants.empty() && stack.variants.back().operations.size() == operations.size()) return;
+  const auto chained = [](const op::Operation& o) { return o.chained; };
+  const auto same = [&](std::span<const op::Operation> others) {
+    return others.size() == operations.size() && std::ranges::count_if(others, chained) == std::ranges::count_if(operations, chained);
+  };
+  if (!stack.variants.empty() && same(stack.variants.back().operations)) return;
   stack.variants.push_back({rules, operations, [](int batch, const float* parameters) -> std::unique_ptr<Run> {
                               return std::make_unique<ProgramRun<typename Backend::Program>>(Lowering::spec, batch, parameters);
                             }});

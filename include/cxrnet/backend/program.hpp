@@ -27,8 +27,6 @@ namespace cxrnet {
 //   static constexpr bool trains(const op::Operation&);         whether it has that operation's backward
 //   static constexpr bool runs(const op::Operation&);           whether it has that fused operation in its Precision,
 //                                                               where that is not float32
-//   static constexpr bool chains(const op::Operation&, const op::Operation& next);  optional: whether both run along with each
-//                                                               other, so that what the first reads stays until both are done
 //   class Program;
 //   static constexpr bool samples = true;      optional: its Program has forward_decoded(Context&, const std::uint8_t* rgb,
 //                                              const Affine* maps, int n, float* output), of images as they are decoded

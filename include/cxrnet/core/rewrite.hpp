@@ -61,6 +61,16 @@ constexpr bool fuse_by(Rules<List...>, [[maybe_unused]] op::Operation& first,
   return (false || ... || List::fuse(first, next, mode));
 }
 
+template <class Rule>
+constexpr bool chains_by_rule(const op::Operation& first, const op::Operation& next) {
+  if constexpr (requires { Rule::chains(first, next); }) return Rule::chains(first, next);
+  else return false;
+}
+template <class... List>
+constexpr bool chains_by(Rules<List...>, [[maybe_unused]] const op::Operation& first, [[maybe_unused]] const op::Operation& next) {
+  return (false || ... || chains_by_rule<List>(first, next));
+}
+
 template <class Net, class Backend, Mode mode, class Wanted>
 consteval auto rewrite() {
   using T = Traits<Net>;
@@ -100,13 +110,12 @@ consteval auto rewrite() {
       ++i;
     }
   }
-  if constexpr (requires { Backend::chains(list.at(0), list.at(0)); }) {
-    for (int i = 0; i + 1 < list.size; ++i) {
-      op::Operation& first = list.at(i);
-      const bool kept = Wanted::template has<Net>(first.output) || first.output == T::feature_value;
-      first.chained = !kept && mode_of(first) == Mode::inference && mode_of(list.at(i + 1)) == Mode::inference &&
-                      list.only_reader(i) == i + 1 && Backend::chains(first, list.at(i + 1));
-    }
+  for (int i = 0; i + 1 < list.size; ++i) {
+    op::Operation& first = list.at(i);
+    op::Operation& next = list.at(i + 1);
+    const bool kept = Wanted::template has<Net>(first.output) || first.output == T::feature_value;
+    first.chained = next.continues = !kept && mode_of(first) == Mode::inference && mode_of(next) == Mode::inference &&
+                                     list.only_reader(i) == i + 1 && chains_by(typename Backend::rules{}, first, next);
   }
   if (mode == Mode::training) {
     std::array<bool, static_cast<std::size_t>(T::operation_count) + 1> carries{};  // values that depend on what trains

@@ -69,6 +69,7 @@ struct Operation {
   int layer = 0;                              ///< the layer it came from
   int segment = -1;                           ///< whose values are computed again for backward, -1: kept
   bool chained = false;                       ///< it runs along with the next one, whose only input it gives
+  bool continues = false;                     ///< it runs along with the one before
   bool gradient_in = false;                   ///< backward gives the inputs' gradient
   bool gradient_parameters = false;           ///< backward gives its parameters' gradients
 

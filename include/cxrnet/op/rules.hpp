@@ -8,7 +8,10 @@ enum class Mode { inference, training };
 
 /// The fusions that a backend states, in order of preference. A rule is a type with
 ///   static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode mode);
-/// which takes `next`, the only reader of first's output, into `first` and says so, or leaves both alone.
+/// which takes `next`, the only reader of first's output, into `first` and says so, or leaves both alone. It may have
+///   static constexpr bool chains(const op::Operation& first, const op::Operation& next);
+/// whether both, fused as far as they are and in inference, run along with each other: what the first reads then stays until
+/// all of a chain is done.
 template <class... List>
 struct Rules {};
 

@@ -32,11 +32,13 @@ constexpr double parameter_bytes(const op::Operation& o, std::span<const Paramet
   return static_cast<double>(count * sizeof(float));
 }
 
-/// An operation on n images as it is stated: a convolution directly, each input, output and parameter moved once.
+/// An operation on n images as it is stated: a convolution directly, each input, output and parameter moved once, but for what
+/// operations that run along with each other give and read.
 constexpr Work stated_work(const op::Operation& o, std::span<const ParameterInfo> parameters, int n) {
   const double map = static_cast<double>(sizeof(float)) * n;
-  return {n * op::flops(o), map * (o.input_count() * static_cast<double>(o.in.size()) + static_cast<double>(o.out.size())) +
-                                parameter_bytes(o, parameters)};
+  const double read = o.continues ? 0 : o.input_count() * static_cast<double>(o.in.size());
+  const double written = o.chained ? 0 : static_cast<double>(o.out.size());
+  return {n * op::flops(o), map * (read + written) + parameter_bytes(o, parameters)};
 }
 
 /// The same as the algorithm of that name (`Algorithm::name`) does it. Winograd's F(m x m, 3 x 3) multiplies (m + 2)^2

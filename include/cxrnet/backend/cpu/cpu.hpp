@@ -16,16 +16,21 @@ struct FuseCpuMaxPool {
   }
 };
 
+/// Two convolutions of large maps behind each other, which run tile by tile.
+struct ChainConvolutions {
+  static constexpr bool fuse(op::Operation&, const op::Operation&, Mode) { return false; }
+  static constexpr bool chains(const op::Operation& first, const op::Operation& next) { return cpu::chains(first, next); }
+};
+
 /// The processor's best: our own convolutions, with bias, ReLU and 2x2 maximum in one pass, for what does not train,
 /// Winograd's in float, those of large maps tile by tile with the one before, and direct ones in int8; oneDNN for all else. The embedded default.
 template <onednn::Algorithms choice>
 struct BasicCpu : BasicOneDnn<choice> {
-  using rules = Rules<FuseBias, FuseRelu, FuseCpuMaxPool>;
+  using rules = Rules<FuseBias, FuseRelu, FuseCpuMaxPool, ChainConvolutions>;
   static constexpr std::string_view name = "cpu";
   static constexpr bool runs(const op::Operation& o) {
     return o.precision == op::Precision::int8 ? cpu::has_byte_convolution(o) : BasicOneDnn<choice>::runs(o);
   }
-  static constexpr bool chains(const op::Operation& first, const op::Operation& next) { return cpu::chains(first, next); }
   /// Up to 4 images at a time: more are no faster, and their maps take memory.
   static constexpr int micro_batch(int capacity) {
     const int parts = (capacity + 3) / 4;
