@@ -4,6 +4,7 @@
 #include <cxrnet/train/clip.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
