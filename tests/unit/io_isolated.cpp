@@ -1,10 +1,13 @@
 #include <cxrnet/io/isolated.hpp>
 
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <new>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "catch.hpp"
 #include "message.hpp"
@@ -12,6 +15,7 @@
 
 using cxrnet::detail::read_isolated;
 using cxrnet::test::message_of;
+using cxrnet::test::TempFolder;
 
 TEST_CASE("tensors and metadata come back from the child", "[io]") {
   const cxrnet::NamedTensors model{{{"b", {2, 1}, {1, 2}}, {"a", {}, {3}}}, {{"k", "v"}}};
@@ -74,4 +78,17 @@ TEST_CASE("what is written in a child process is whole or not at all", "[io]") {
         }) == "no such layer");
   CHECK(content() == "first");
   CHECK(std::distance(std::filesystem::directory_iterator(temp.path()), {}) == 1);
+}
+
+TEST_CASE("A child holds nothing that its parent has open", "[io]") {
+  const TempFolder temp;
+  const auto lock = temp.path() / "lock";
+  const int descriptor = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(::flock(descriptor, LOCK_EX | LOCK_NB) == 0);
+  cxrnet::detail::write_isolated(temp.path() / "file", [&](const std::filesystem::path& to) {
+    if (::fcntl(descriptor, F_GETFD) != -1) throw cxrnet::FileError("the lock is this process's too");
+    std::ofstream(to) << "written";
+  });
+  CHECK(::flock(descriptor, LOCK_EX | LOCK_NB) == 0);
+  ::close(descriptor);
 }

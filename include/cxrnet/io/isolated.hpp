@@ -1,10 +1,12 @@
 #pragma once
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -38,6 +40,11 @@ template <class Body>
   const pid_t child = shared.is_open() ? ::fork() : -1;
   if (child < 0) fail("no process can be started for it (" + std::generic_category().message(errno) + "); try again");
   if (child == 0) {
+    // Neither outlive the parent nor hold what it has open: a lock would stay while this process does.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const auto kept = static_cast<unsigned>(shared.get());
+    if (kept > 3) ::close_range(3, kept - 1, 0);
+    ::close_range(std::max(kept + 1, 3U), ~0U, 0);
     const rlimit no_core{0, 0}, seconds{60, 60};
     ::setrlimit(RLIMIT_CORE, &no_core);
     ::setrlimit(RLIMIT_CPU, &seconds);
