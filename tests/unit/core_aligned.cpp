@@ -9,7 +9,7 @@
 using namespace cxrnet;
 
 TEST_CASE("Aligned bytes start at a multiple of the alignment, all zero", "[core_aligned]") {
-  for (const std::size_t size : {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{4097}}) {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{4097}, std::size_t{9} << 20U}) {
     for (int again = 0; again < 3; ++again) {  // memory that was written to comes back
       const AlignedBytes bytes(size);
       REQUIRE(bytes.size() == size);
