@@ -28,9 +28,7 @@ AlgorithmBook::Choices read_choices(const std::filesystem::path& path) {
                       "does not exist yet.");
   };
   if (file.size() > largest_file) return refuse();
-  std::string text(file.size(), '\0');
-  file.read(0, std::as_writable_bytes(std::span(text)));
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = Json::parse(file.text(), nullptr, false);
   if (!json.is_object() || json.value("format", Json()) != format_name) return refuse();
   const Json choices = json.value("choices", Json());
   if (!choices.is_object()) return refuse();

@@ -112,9 +112,7 @@ SavedRun read_run(const fs::path& folder) {
     throw FormatError("'" + file.string() + "' is damaged: undo what was changed in it, or train anew.");
   };
   if (input.size() > largest_settings_file) fail();
-  std::string text(input.size(), '\0');
-  input.read(0, std::as_writable_bytes(std::span(text)));
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = Json::parse(input.text(), nullptr, false);
   if (!json.is_object() || !json.contains("settings") || !json.contains("sha256") || !json.contains("status")) fail();
   SavedRun run{settings_of_json(json.at("settings"), file.string()), json.at("sha256"),
                json.at("status") == "finished" ? RunProgress::finished : RunProgress::under_way};

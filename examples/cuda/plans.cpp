@@ -13,7 +13,6 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -43,9 +42,7 @@ void add_graphs(int batch, std::vector<cuda::Graph>& all) {
 std::string text_of(const std::filesystem::path& path) {
   const InputFile file(path);
   if (file.size() > (1U << 20U)) throw FormatError("'" + path.string() + "' is no GPU's properties: it is too large.");
-  std::string text(file.size(), '\0');
-  file.read(0, std::as_writable_bytes(std::span(text)));
-  return text;
+  return file.text();
 }
 
 int build(const Settings& settings) {

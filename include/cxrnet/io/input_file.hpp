@@ -45,6 +45,13 @@ class InputFile {
     }
   }
 
+  /// The whole of it: mind its size first. Throws FileError.
+  [[nodiscard]] std::string text() const {
+    std::string all(size_, '\0');
+    read(0, std::as_writable_bytes(std::span(all)));
+    return all;
+  }
+
  private:
   [[noreturn]] void fail(const std::string& why) const { throw FileError("cannot read '" + path_ + "': " + why); }
 

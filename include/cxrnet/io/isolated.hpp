@@ -80,9 +80,7 @@ template <class Body>
   }
   const auto message = [&] {
     const InputFile file("/proc/self/fd/" + std::to_string(shared.get()));
-    std::string text(file.size(), '\0');
-    file.read(0, std::as_writable_bytes(std::span(text)));
-    return text;
+    return file.text();
   };
   switch (static_cast<ChildStatus>(WIFEXITED(status) ? WEXITSTATUS(status) : -1)) {
     case ChildStatus::done: return true;

@@ -4,6 +4,7 @@
 #include <cxrnet/io/keras_model.hpp>
 #include <cxrnet/io/model_file.hpp>
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -19,7 +20,7 @@ enum class Scales { keep, leave_out };
 
 /// A network's parameters under their names, in layer order, with what is to be known of them.
 NamedTensors name_parameters(const Description& network, std::span<const float> parameters,
-                                    std::map<std::string, std::string> metadata = {}, Scales scales = Scales::keep);
+                             std::map<std::string, std::string> metadata = {}, Scales scales = Scales::keep);
 
 enum class Which { all, backbone };
 
@@ -27,7 +28,7 @@ enum class Which { all, backbone };
 /// weights, say), out of a file's tensors into `parameters`; returns what the file calls them, in the network's order.
 /// Scales of activations that the file does not have stay as they are. FormatError where they do not fit.
 std::vector<std::string> take_parameters(const Description& network, const NamedTensors& file,
-                                                const std::string& name, Which which, std::span<float> parameters);
+                                         const std::string& name, Which which, std::span<float> parameters);
 
 /// The network as Keras's layers. FormatError where it has what Keras has not.
 KerasModel keras_model_of(const Description& network);
@@ -36,7 +37,7 @@ KerasModel keras_model_of(const Description& network);
 /// all. The network's preprocessing is recorded as "preprocess", whatever the metadata say of it, and its precision as
 /// "precision" where it is not float32: in safetensors alone, for Keras gets the same network in floats.
 void save_model(const std::filesystem::path& file, const Description& network, std::span<const float> parameters,
-                       std::map<std::string, std::string> metadata = {});
+                std::map<std::string, std::string> metadata = {});
 
 }  // namespace cxrnet
 

@@ -3,6 +3,7 @@
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/core/memory_plan.hpp>
 #include <cxrnet/core/parallel.hpp>
+#include <cxrnet/core/warn.hpp>
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/hash.hpp>
 #include <cxrnet/io/remove_oldest.hpp>
@@ -10,9 +11,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -40,8 +39,18 @@ class PackedWeightFiles final : public WeightStore {
     remove_leftovers(folder_);
   }
 
-  [[nodiscard]] std::shared_ptr<const std::byte> find(const PackedFrom& from, std::size_t bytes) override {
-    const std::string key = key_of(from);
+  /// The hash of the layouts and of each parameter's hash, which threads compute at a time.
+  [[nodiscard]] std::string key_of(const PackedFrom& from) const override {
+    std::vector<std::string> hashes(from.parameters.size());
+    for_each_item(hashes.size(), static_cast<std::size_t>(thread_count()), [&](std::size_t i, std::size_t) {
+      hashes[i] = sha256_hex(std::as_bytes(from.parameters[i]));
+    });
+    std::string text = from.layouts;
+    for (const std::string& hash : hashes) text += '\n' + hash;
+    return sha256_hex(std::as_bytes(std::span(text)));
+  }
+
+  [[nodiscard]] std::shared_ptr<const std::byte> find(const std::string& key, std::size_t bytes) override {
     const std::filesystem::path file = file_of(key);
     const detail::Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!descriptor.is_open()) {
@@ -70,8 +79,7 @@ class PackedWeightFiles final : public WeightStore {
     return {whole, whole.get() + header};
   }
 
-  void keep(const PackedFrom& from, std::span<const std::span<const std::byte>> packed) override {
-    const std::string key = key_of(from);
+  void keep(const std::string& key, std::span<const std::span<const std::byte>> packed) override {
     std::string head = std::string(name) + key;
     head.resize(header, '\n');
     std::vector<std::span<const std::byte>> parts{std::as_bytes(std::span(head))};
@@ -100,20 +108,9 @@ class PackedWeightFiles final : public WeightStore {
   [[nodiscard]] std::filesystem::path file_of(const std::string& key) const {
     return folder_ / (std::string(prefix) + key + std::string(suffix));
   }
-  /// The hash of the layouts and of each parameter's hash, which threads compute at a time.
-  static std::string key_of(const PackedFrom& from) {
-    std::vector<std::string> hashes(from.parameters.size());
-    for_each_item(hashes.size(), static_cast<std::size_t>(thread_count()), [&](std::size_t i, std::size_t) {
-      hashes[i] = sha256_hex(std::as_bytes(from.parameters[i]));
-    });
-    std::string text = from.layouts;
-    for (const std::string& hash : hashes) text += '\n' + hash;
-    return sha256_hex(std::as_bytes(std::span(text)));
-  }
   void warn(const std::filesystem::path& file, const std::string& why) const {
     const std::string what = "Weights are packed anew, for '" + file.string() + "' cannot be used: " + why + ".";
-    if (options_.warn) options_.warn(what);
-    else std::fprintf(stderr, "%s\n", what.c_str());
+    warn_by(options_.warn, what);
   }
 
   std::filesystem::path folder_;

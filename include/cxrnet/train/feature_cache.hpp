@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/core/warn.hpp>
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/remove_oldest.hpp>
 #include <cxrnet/io/sealed_safetensors.hpp>
@@ -7,7 +8,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -103,10 +103,7 @@ class FeatureCache final : public FeatureStore {
     return folder_ / (std::string(prefix) + key + std::string(suffix));
   }
 
-  void warn(const std::string& what) const {
-    if (options_.warn) options_.warn(what);
-    else std::fprintf(stderr, "%s\n", what.c_str());
-  }
+  void warn(const std::string& what) const { warn_by(options_.warn, what); }
 
   std::filesystem::path folder_;
   FeatureCacheOptions options_;

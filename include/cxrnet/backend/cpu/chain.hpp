@@ -45,8 +45,7 @@ struct ChainMaps {
 
 class Chain {
  public:
-  static constexpr std::size_t most = 4;          ///< stages
-  static constexpr std::ptrdiff_t ring_rows = 12;  ///< of a map in between: three rows of tiles
+  static constexpr std::size_t most = 4;  ///< stages
 
   /// 2 to `most` stages, of maps `height` high.
   Chain(std::span<const ChainStage> stages, int height, int threads)
@@ -94,7 +93,7 @@ class Chain {
       for (std::size_t i = 0; i + 1 < count_; ++i) {
         rows[i].y = ring;
         rows[i + 1].x = ring;
-        rows[i].y_rows = rows[i + 1].x_rows = ring_rows;
+        rows[i].y_rows = rows[i + 1].x_rows = chain_rows;
         ring += ring_bytes(i) / sizeof(float);
       }
       rows[count_ - 1].y = maps.y + image * maps.y_step;
@@ -106,7 +105,7 @@ class Chain {
  private:
   [[nodiscard]] std::size_t ring_bytes(std::size_t stage) const {
     const ChainStage& s = stages_[stage];
-    return std::size_t{ring_rows} * static_cast<std::size_t>(s.width) * static_cast<std::size_t>(s.channels) * sizeof(float);
+    return std::size_t{chain_rows} * static_cast<std::size_t>(s.width) * static_cast<std::size_t>(s.channels) * sizeof(float);
   }
   [[nodiscard]] std::size_t thread_bytes() const {
     std::size_t bytes = row_scratch_;

@@ -41,13 +41,16 @@ constexpr bool has_first_convolution(const op::Operation& o) {
          (o.activation == op::Activation::none || o.activation == op::Activation::relu);
 }
 
+/// Rows that a Chain keeps of a map in between: three rows of tiles.
+inline constexpr int chain_rows = 12;
+
 /// Whether two convolutions run tile by tile, as a Chain: where the map between them is too large to stay in a cache, and
 /// some rows of it are not.
 constexpr bool chains(const op::Operation& first, const op::Operation& next) {
   const std::size_t map = first.out.size() * sizeof(float);
   const std::size_t row = map / static_cast<std::size_t>(first.out.height);
   return (has_first_convolution(first) || has_winograd(first)) && first.pool.height == 0 && has_winograd(next) &&
-         map >= std::size_t{4} << 20U && 12 * row <= std::size_t{1} << 20U;
+         map >= std::size_t{4} << 20U && chain_rows * row <= std::size_t{1} << 20U;
 }
 
 /// Whether an operation is a convolution that the kernels on bytes (quantized.hpp) compute.

@@ -1,15 +1,14 @@
 #pragma once
 #include <cxrnet/backend/cuda/plan.hpp>
+#include <cxrnet/core/warn.hpp>
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/input_file.hpp>
 
 #include <cctype>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -51,9 +50,7 @@ class PlanFiles {
     try {
       const InputFile input(file);
       if (input.size() > largest) throw FormatError("it is too large");
-      std::string text(input.size(), '\0');
-      input.read(0, std::as_writable_bytes(std::span(text)));
-      const auto json = nlohmann::json::parse(text);
+      const auto json = nlohmann::json::parse(input.text());
       if (json.at("format") != format || json.at("cudnn") != cudnn_version() || json.at("gpu") != gpu || json.at("graph") != describe(graph)) {
         throw FormatError("it is of another graph, GPU or cuDNN");
       }
@@ -93,9 +90,7 @@ class PlanFiles {
   static constexpr std::size_t largest = std::size_t{16} << 20U;
 
   void warn(const std::filesystem::path& file, const std::string& why) const {
-    const std::string what = "The plan in '" + file.string() + "' cannot be used: " + why;
-    if (warn_) warn_(what);
-    else std::fprintf(stderr, "%s\n", what.c_str());
+    warn_by(warn_, "The plan in '" + file.string() + "' cannot be used: " + why);
   }
 
   std::filesystem::path folder_;

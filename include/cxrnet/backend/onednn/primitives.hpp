@@ -54,9 +54,10 @@ class Primitives {
     if (backward_.empty() && !build_.compact) find_chains();
     build_.scratch_bytes = Build::rounded(build_.scratch_bytes);
     const bool stores = build_.store != nullptr && !build_.compact && !build_.fused.empty() && !only;
-    if (stores && take_stored()) return;
+    const std::string key = stores ? build_.store->key_of(packed_from()) : std::string();
+    if (stores && take_stored(key)) return;
     update();
-    if (stores) store();
+    if (stores) store(key);
   }
 
   /// Packs the weights that some primitive wants in a layout of its own.
@@ -131,8 +132,8 @@ class Primitives {
   /// What our own Winograd's weights are packed from, for a store.
   [[nodiscard]] PackedFrom packed_from() const;
   /// Takes packed weights from the store that there is; false where it has none.
-  bool take_stored();
-  void store() const;
+  bool take_stored(const std::string& key);
+  void store(const std::string& key) const;
   [[nodiscard]] cpu::ChainLink link_of(Context& context, const Step& step) const;
   void find_chains();
   /// Runs a chain's steps; false where one after the other is faster, for so many images.
@@ -312,10 +313,10 @@ inline PackedFrom Primitives::packed_from() const {
   return from;
 }
 
-inline bool Primitives::take_stored() {
+inline bool Primitives::take_stored(const std::string& key) {
   std::size_t bytes = 0;
   for (const FusedWeights& weights : build_.fused) bytes += weights.bytes();
-  const auto found = build_.store->find(packed_from(), bytes);
+  const auto found = build_.store->find(key, bytes);
   if (found == nullptr) return false;
   pack_others();
   const std::byte* next = found.get();
@@ -326,10 +327,10 @@ inline bool Primitives::take_stored() {
   return true;
 }
 
-inline void Primitives::store() const {
+inline void Primitives::store(const std::string& key) const {
   std::vector<std::span<const std::byte>> packed;
   for (const FusedWeights& weights : build_.fused) packed.emplace_back(weights.data(), weights.bytes());
-  build_.store->keep(packed_from(), packed);
+  build_.store->keep(key, packed);
 }
 
 inline void Primitives::find_chains() {
