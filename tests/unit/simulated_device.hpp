@@ -21,7 +21,9 @@
 namespace cxrnet::test {
 
 /// A device on the host: it does at once, by plain loops, what it is asked, and keeps account of what a real one might not
-/// forgive. Work of two queues is ordered only where the host has waited for the first before it gave the second.
+/// forgive. Work of two queues is ordered only where the second waits for an event of the first, or where the host has waited for
+/// the first before it gave the second. What is downloaded later comes when it is waited for, and what is uploaded later must not
+/// have changed by then.
 class SimulatedDevice {
  public:
   SimulatedDevice() : before_(std::exchange(current_, this)) {}
@@ -49,9 +51,48 @@ class SimulatedDevice {
       device.step("making a queue");
       device.issued_.push_back(0);
       device.waited_.push_back(0);
+      device.known_.emplace_back();
     }
     std::size_t number;
   };
+
+  class HostBuffer {
+   public:
+    HostBuffer() = default;
+    HostBuffer(SimulatedDevice& device, std::size_t bytes) : bytes_(bytes, std::byte{0xFF}) {
+      device.step("allocating memory of the host");
+      if (!device.may_allocate) device.hazards.push_back("an allocation of the host's memory within a step");
+    }
+    [[nodiscard]] std::byte* data() { return bytes_.data(); }
+
+   private:
+    std::vector<std::byte> bytes_;
+  };
+
+  class Event {
+   public:
+    explicit Event(SimulatedDevice& device) { device.step("making an event"); }
+
+   private:
+    friend class SimulatedDevice;
+    std::vector<std::size_t> done_;  // by queue, the last work that is behind it
+  };
+  void record(Queue& queue, Event& event) {
+    step("recording an event");
+    event.done_ = known_[queue.number];
+    event.done_.resize(issued_.size());
+    for (std::size_t q = 0; q < event.done_.size(); ++q) event.done_[q] = std::max(event.done_[q], waited_[q]);
+    event.done_[queue.number] = issued_[queue.number];
+  }
+  void wait(Queue& queue, const Event& event) {
+    step("waiting for an event");
+    raise(known_[queue.number], event.done_);
+  }
+  void wait(const Event& event) {
+    step("waiting for an event");
+    raise(waited_, event.done_);
+    arrive();
+  }
 
   /// Recorded the second time, as a GPU's is, and run from the copies that were made then.
   class Recording {
@@ -111,14 +152,30 @@ class SimulatedDevice {
   void download(Queue& queue, void* to, const void* from, std::size_t bytes) {
     begin(queue, "downloading");
     if (touch(queue, "a download", cuda::Access::read, from, bytes)) std::memcpy(to, from, bytes);
+    raise(waited_, known_[queue.number]);
     waited_[queue.number] = issued_[queue.number];
+    arrive();
+  }
+  void upload_later(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    upload(queue, to, from, bytes);
+    const auto* const first = static_cast<const std::byte*>(from);
+    later_.push_back({queue.number, issued_[queue.number], first, nullptr, {first, first + bytes}});
+  }
+  void download_later(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    begin(queue, "downloading");
+    if (!touch(queue, "a download", cuda::Access::read, from, bytes)) return;
+    const auto* const first = static_cast<const std::byte*>(from);
+    later_.push_back({queue.number, issued_[queue.number], nullptr, static_cast<std::byte*>(to), {first, first + bytes}});
+    std::memset(to, 0xFF, bytes);
   }
   void wait(Queue& queue) {
     step("waiting");
+    raise(waited_, known_[queue.number]);
     waited_[queue.number] = issued_[queue.number];
+    arrive();
   }
 
-  /// From the last index to the first: what relies on an order fails.
+  /// From the last index to the first, and lanes in a shuffled order: what relies on an order fails.
   template <class Kernel>
   void launch(Queue& queue, const Kernel& kernel) {
     if (recording_ != nullptr) {
@@ -133,7 +190,15 @@ class SimulatedDevice {
       good = touch(queue, "a kernel", access, data, bytes) && good;
     });
     if (!good || !computes) return;
-    for (std::int64_t i = kernel.count(); i-- > 0;) kernel(i);
+    if constexpr (requires { kernel.phases(); }) {
+      for (std::int64_t block = kernel.blocks(); block-- > 0;) {
+        for (int phase = 0; phase < kernel.phases(); ++phase) {
+          for (int i = 0; i < cuda::block_lanes; ++i) kernel(block, phase, (i * 77 + 13) % cuda::block_lanes);
+        }
+      }
+    } else {
+      for (std::int64_t i = kernel.count(); i-- > 0;) kernel(i);
+    }
   }
 
   const Plan& plan(const cuda::Graph& graph) {
@@ -190,7 +255,23 @@ class SimulatedDevice {
     ++issued_[queue.number];
   }
   [[nodiscard]] bool ordered(std::size_t queue, std::size_t work, std::size_t before) const {
-    return queue == before || work <= waited_[queue];
+    const auto& known = known_[before];
+    return queue == before || work <= waited_[queue] || (queue < known.size() && work <= known[queue]);
+  }
+  static void raise(std::vector<std::size_t>& to, const std::vector<std::size_t>& from) {
+    to.resize(std::max(to.size(), from.size()));
+    for (std::size_t q = 0; q < from.size(); ++q) to[q] = std::max(to[q], from[q]);
+  }
+  /// Copies that the host now knows to be done.
+  void arrive() {
+    std::erase_if(later_, [&](const Later& copy) {
+      if (copy.work > waited_[copy.queue]) return false;
+      if (copy.to != nullptr) std::ranges::copy(copy.bytes, copy.to);
+      else if (!std::ranges::equal(copy.bytes, std::span(copy.from, copy.bytes.size()))) {
+        hazards.push_back("the host changed what was on its way to the device");
+      }
+      return true;
+    });
   }
 
   bool touch(const Queue& queue, const std::string& who, cuda::Access access, const void* data, std::size_t bytes) {
@@ -305,7 +386,15 @@ class SimulatedDevice {
   Recording* recording_ = nullptr;
   std::map<std::byte*, Block> blocks_;
   std::map<std::string, Plan> plans_;
-  std::vector<std::size_t> issued_, waited_;  // by queue
+  std::vector<std::size_t> issued_, waited_;      // by queue
+  std::vector<std::vector<std::size_t>> known_;  // by queue, the work of others that is ordered before what it is given next
+  struct Later {
+    std::size_t queue, work;
+    const std::byte* from;
+    std::byte* to;
+    std::vector<std::byte> bytes;
+  };
+  std::vector<Later> later_;
 };
 
 }  // namespace cxrnet::test

@@ -5,6 +5,7 @@
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/op/operation.hpp>
 #include <cxrnet/op/quantize.hpp>
+#include <cxrnet/op/update.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -50,6 +51,17 @@ namespace cxrnet {
 //   void backward(Context&, int n, const scalar* seed, scalar* gradients) const;
 //                                              writes what ParameterInfo::gradient says: of a parameter that trains its
 //                                              gradient, of one that averages the batch's statistic
+//
+// optional, of a backend that makes whole training steps where its values lie:
+//
+//   void stage(Context&, const std::uint8_t* rgb, const Affine* maps, int n) const;    begins to bring decoded images to it
+//   int forward_staged(Context&) const;        the forward of those, not awaited; how many they are
+//   class Training;                            Training(Program&, Context&, std::size_t state_per_parameter)
+//   Training::begin(const TrainingStep&, const float* features);                      of the host; not awaited
+//   Training::begin(const TrainingStep&, const Program& before, const Context&);      of a forward_staged before the cut
+//   bool Training::finish(std::span<scalar> outputs);      awaits it: the outputs; whether all gradients were finite, without
+//                                              which nothing has changed
+//   Training::read_gradients, read_state, read_parameters(std::span<scalar>), write_state(std::span<const scalar>)
 //
 // `forward` and `backward` allocate nothing. A layer never includes a backend.
 
@@ -141,6 +153,19 @@ enum class Seed { output, logits };
 struct DropoutKey {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
+};
+
+/// A training step as a backend is asked to make it: forward, the gradient of a loss (of the form that train/loss.hpp states), backward, clipping and
+/// the optimiser.
+struct TrainingStep {
+  int n = 0;
+  std::span<const float> truth;   ///< n x outputs
+  std::span<const float> slope;   ///< n
+  std::span<const float> weight;  ///< n
+  float divisor = 1;
+  op::ClipBy clip = op::ClipBy::nothing;
+  double limit = 0;
+  std::span<const op::Update> updates{};  ///< of each parameter that trains; none: gradients alone
 };
 
 /// What a context is told before a call. A backend's Context has these.

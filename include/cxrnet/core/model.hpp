@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,6 +76,10 @@ struct in_precision<Net, Backend, -1> {};
 template <class Net, class Backend>
 inline constexpr bool samples_images = requires { Backend::samples; } && Traits<Net>::cut > 0 &&
                                        Traits<Net>::feature_value != 0 && Traits<Net>::input.channels == 3;
+
+/// Whether a backend can take images to their features, and a Trainer on from there, beside the host.
+template <class Net, class Backend>
+inline constexpr bool stages_images = samples_images<Net, Backend> && requires { typename Backend::Program::Training; };
 
 /// The operations and memory of a network on a backend, all constants.
 template <class Net, class Backend, Mode mode>
@@ -221,7 +227,11 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   }
 
   /// All parameters in layer order, laid out as Keras's.
-  [[nodiscard]] std::span<const scalar> parameters() const { return parameters_; }
+  [[nodiscard]] std::span<const scalar> parameters() const {
+    const std::lock_guard lock(mutex_);
+    fetch();
+    return parameters_;
+  }
   /// One parameter, by its index in Traits<Net>::parameters.
   [[nodiscard]] std::span<const scalar> parameter(int index) const {
     const ParameterInfo& info = T::parameters[static_cast<std::size_t>(index)];
@@ -231,6 +241,7 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   /// Replaces parameters: `change` gets all of them. Not to be called while another thread predicts.
   template <class Change>
   void set_parameters(Change change) {
+    fetch();
     change(std::span<scalar>(parameters_));
     ++revision_;
     backbone_.update();
@@ -241,10 +252,50 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   /// next predicts.
   template <class Change>
   void set_trainable(Change change) {
+    fetch();
     change(std::span<scalar>(parameters_));
     ++revision_;
     head_is_stale_ = true;
   }
+  /// What trains has changed where only `change` finds it: it is called, as above, when somebody next needs parameters.
+  void set_trainable_later(std::function<void(std::span<scalar>)> change) {
+    ++revision_;
+    head_is_stale_ = true;
+    change_ = std::move(change);
+  }
+  /// Calls it now, for it will not last. Where it fails, so will whoever needs the parameters.
+  void settle() noexcept {
+    try {
+      fetch();
+    } catch (const std::exception& error) {
+      change_ = [what = std::string(error.what())](std::span<scalar>) {
+        throw BackendError("The parameters that were trained could not be fetched: " + what);
+      };
+    }
+  }
+
+  /// A model's part before the cut, for a Trainer that goes on from it where the backend has it: images are brought there
+  /// beside other work, and their features stay there. What it holds is free again when it ends.
+  class Ahead {
+   public:
+    explicit Ahead(const Model& model) : model_(&model), lease_(model.lease()) {}
+    /// Begins to bring decoded images and their maps; they may change once it has returned.
+    template <class Map>
+    void stage(std::span<const std::uint8_t> rgb, std::span<const Map> maps) {
+      const std::size_t n = count(rgb.size(), T::input, "decoded images");
+      require(n >= 1 && n <= static_cast<std::size_t>(model_->capacity_) && maps.size() == n, "stage takes a batch of images, a map for each");
+      program().stage(lease_->backbone, rgb.data(), maps.data(), static_cast<int>(n));
+    }
+    /// Begins their forward; how many they are.
+    int run() { return program().forward_staged(lease_->backbone); }
+    [[nodiscard]] const auto& program() const { return model_->backbone_; }
+    [[nodiscard]] auto& context() { return lease_->backbone; }
+
+   private:
+    const Model* model_;
+    typename Model::Lease lease_;
+  };
+
   /// How often parameters were replaced.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
 
@@ -304,10 +355,18 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   };
   using Lease = std::unique_ptr<Execution, Return>;
 
+  /// Takes changes that were made elsewhere.
+  void fetch() const {
+    if (!change_) return;
+    change_(std::span<scalar>(parameters_));
+    change_ = nullptr;
+  }
+
   /// For whoever runs what is behind the cut: its weights are packed anew where they have changed.
   [[nodiscard]] Lease lease_with_head() const {
     {
       const std::lock_guard lock(mutex_);
+      fetch();
       if (head_is_stale_) head_.update();
       head_is_stale_ = false;
     }
@@ -366,7 +425,8 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
     return capacity;
   }
 
-  std::vector<scalar> parameters_;
+  mutable std::vector<scalar> parameters_;
+  mutable std::function<void(std::span<scalar>)> change_;  // that they lack
   std::uint64_t revision_ = 0;
   int capacity_;
   Program backbone_;

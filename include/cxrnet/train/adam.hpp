@@ -35,9 +35,7 @@ struct BasicAdam {
   template <class Scalar>
   void step(const UpdateRates& rates, std::span<Scalar> parameters, std::span<const Scalar> gradients,
             const OptimizerState<Scalar, state_per_parameter>& state) const {
-    const auto t = static_cast<double>(rates.step);
-    const double corrected = rates.learning_rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t));
-    const auto rate = static_cast<Scalar>(corrected);
+    const auto rate = static_cast<Scalar>(corrected_rate(rates));
     const auto b1 = static_cast<Scalar>(1 - beta_1);
     const auto b2 = static_cast<Scalar>(1 - beta_2);
     const auto eps = static_cast<Scalar>(epsilon);
@@ -55,6 +53,21 @@ struct BasicAdam {
       store_pack(v, &state[1][i]);
       store_pack(p, &parameters[i]);
     });
+  }
+
+  [[nodiscard]] op::Update update(const UpdateRates& rates) const {
+    return {.rule = op::Rule::adam,
+            .rate = static_cast<float>(corrected_rate(rates)),
+            .decay = static_cast<float>(rates.weight_decay * rates.learning_rate),
+            .first = static_cast<float>(1 - beta_1),
+            .second = static_cast<float>(1 - beta_2),
+            .epsilon = static_cast<float>(epsilon)};
+  }
+
+ private:
+  [[nodiscard]] double corrected_rate(const UpdateRates& rates) const {
+    const auto t = static_cast<double>(rates.step);
+    return rates.learning_rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t));
   }
 };
 

@@ -36,6 +36,10 @@ class ClassifierCore : public Classifier {
   void predict(std::span<const float> features, std::span<float> probabilities) const final;
   StepResult step(std::span<const float> features, std::span<const float> targets,
                   std::span<const float> weights = {}) final;
+  bool stages() const final { return Training::stages; }
+  void stage(const PreparedImages& prepared) final;
+  void begin_step(std::span<const float> targets, std::span<const float> weights = {}) final;
+  StepResult end_step() final;
   StepResult score(std::span<const float> probabilities, std::span<const float> targets) const final;
   void release_workspace() const final { model_.release_workspace(); }
   void set_profile(Profile* profile) final;
@@ -54,8 +58,9 @@ class ClassifierCore : public Classifier {
   std::span<const op::Operation> trained() const final;
 
  private:
+  using Training = Trainer<Net, Backend, Optimizer, Loss>;
   Model<Net, Backend> model_;
-  Trainer<Net, Backend, Optimizer, Loss> trainer_;
+  Training trainer_;
 };
 
 /// A network type on a backend, with an augmentation, an optimiser and a loss, as a Classifier.
@@ -139,6 +144,24 @@ StepResult ClassifierCore<Net, Backend, Optimizer, Loss>::step(std::span<const f
 }
 
 template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::stage(const PreparedImages& prepared) {
+  if constexpr (Training::stages) trainer_.stage(prepared.bytes, prepared.maps);
+  else throw ArgumentError("This backend's steps begin with features, not with images.");
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+void ClassifierCore<Net, Backend, Optimizer, Loss>::begin_step(std::span<const float> targets, std::span<const float> weights) {
+  if constexpr (Training::stages) trainer_.begin_step(targets, weights);
+  else throw ArgumentError("This backend's steps begin with features, not with images.");
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+StepResult ClassifierCore<Net, Backend, Optimizer, Loss>::end_step() {
+  if constexpr (Training::stages) return trainer_.end_step();
+  else throw ArgumentError("This backend's steps begin with features, not with images.");
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
 StepResult ClassifierCore<Net, Backend, Optimizer, Loss>::score(std::span<const float> probabilities,
                                                                  std::span<const float> targets) const {
   constexpr std::size_t width = Traits<Net>::output.size();
@@ -212,7 +235,6 @@ std::string_view ClassifierCore<Net, Backend, Optimizer, Loss>::loss_name() cons
 
 template <class Net, class Backend, class Optimizer, class Loss>
 Classifier::Memory ClassifierCore<Net, Backend, Optimizer, Loss>::memory() const {
-  using Training = Trainer<Net, Backend, Optimizer, Loss>;
   return {model_.arena_bytes(model_.capacity()), model_.packed_bytes(),       model_.workspace_bytes(),
           Training::gradient_bytes,              Training::optimizer_bytes, Training::arena_bytes(model_.capacity())};
 }

@@ -44,6 +44,12 @@ class Classifier {
   /// that of the parameters before it.
   virtual StepResult step(std::span<const float> features, std::span<const float> targets,
                           std::span<const float> weights = {}) = 0;
+  /// Whether steps may begin with images, whose features then stay where the backend has them: see Trainer::stage,
+  /// begin_step and end_step, which are for such alone.
+  [[nodiscard]] virtual bool stages() const = 0;
+  virtual void stage(const PreparedImages& prepared) = 0;
+  virtual void begin_step(std::span<const float> targets, std::span<const float> weights = {}) = 0;
+  virtual StepResult end_step() = 0;
   /// What the classifier's own loss says of probabilities, n x outputs as their targets. ArgumentError for other sizes.
   [[nodiscard]] virtual StepResult score(std::span<const float> probabilities, std::span<const float> targets) const = 0;
 

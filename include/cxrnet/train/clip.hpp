@@ -3,6 +3,7 @@
 #include <cxrnet/core/packs.hpp>
 #include <cxrnet/core/parallel.hpp>
 #include <cxrnet/core/parameter.hpp>
+#include <cxrnet/op/update.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,9 +14,7 @@
 
 namespace cxrnet {
 
-/// What is held within a limit: nothing; each element of the gradients (Keras's clipvalue); the norm of each
-/// parameter's gradient (clipnorm); or the norm of all of them together (global_clipnorm).
-enum class ClipBy { nothing, value, norm, global_norm };
+using op::ClipBy;
 
 /// Gradient clipping, before the optimiser. The statistics that moving averages take are never clipped.
 struct Clip {

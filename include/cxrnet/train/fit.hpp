@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -156,8 +157,10 @@ class Fitting {
       epoch_start_ = Clock::now();
       run_.epoch_ = run_.completed_ + 1;
       hook([&](Callback& c) { c.epoch_begin(run_); });
+      const auto epoch = static_cast<std::uint32_t>(run_.completed_);
       while (run_.step_ < run_.steps_per_epoch() && more()) {
-        step(features_.next(static_cast<std::uint32_t>(run_.completed_), run_.step_));
+        if (features_.stay(epoch)) step_on_images(epoch);
+        else step(features_.next(epoch, run_.step_));
       }
       if (run_.step_ < run_.steps_per_epoch()) return;
       end_epoch();
@@ -165,24 +168,58 @@ class Fitting {
   }
 
   void step(const TrainingFeatures::Step& batch) {
-    const std::size_t outputs = net_.description().output.size();
-    targets_.resize(batch.indices.size() * outputs);
-    weights_.clear();
-    for (std::size_t i = 0; i < batch.indices.size(); ++i) {
-      train_.target(batch.indices[i], std::span(targets_).subspan(i * outputs, outputs));
-      if (options_.class_weights.empty()) continue;
-      weights_.push_back(options_.class_weights[static_cast<std::size_t>(train_.label(batch.indices[i]))]);
-    }
+    describe(batch.indices);
     hook([&](Callback& c) { c.batch_begin(run_); });
     const auto start = Clock::now();
     const StepResult now = net_.step(batch.features, targets_, weights_);
     result_.step_seconds += seconds(start, Clock::now());
-    if (!std::isfinite(now.loss_sum)) fail(batch.indices);
+    count(now, batch.indices);
+  }
+
+  /// A step that begins with images, while the next one's are brought along.
+  void step_on_images(std::uint32_t epoch) {
+    if (!ahead_) stage(epoch, run_.step_);
+    if (ahead_->failure) std::rethrow_exception(ahead_->failure);
+    const std::vector<std::uint32_t> indices = std::move(ahead_->indices);
+    ahead_.reset();
+    describe(indices);
+    hook([&](Callback& c) { c.batch_begin(run_); });
+    const auto start = Clock::now();
+    net_.begin_step(targets_, weights_);
+    if (run_.step_ + 1 < run_.steps_per_epoch()) stage(epoch, run_.step_ + 1);
+    const StepResult now = net_.end_step();
+    result_.step_seconds += seconds(start, Clock::now());
+    count(now, indices);
+  }
+  /// What fails is for the step that it belongs to.
+  void stage(std::uint32_t epoch, std::size_t step) {
+    ahead_.emplace();
+    try {
+      ahead_->indices = features_.stage(epoch, step, net_);
+    } catch (...) {
+      ahead_->failure = std::current_exception();
+    }
+  }
+
+  /// Targets and weights of a batch.
+  void describe(std::span<const std::uint32_t> indices) {
+    const std::size_t outputs = net_.description().output.size();
+    targets_.resize(indices.size() * outputs);
+    weights_.clear();
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      train_.target(indices[i], std::span(targets_).subspan(i * outputs, outputs));
+      if (options_.class_weights.empty()) continue;
+      weights_.push_back(options_.class_weights[static_cast<std::size_t>(train_.label(indices[i]))]);
+    }
+  }
+
+  void count(const StepResult& now, std::span<const std::uint32_t> indices) {
+    if (!std::isfinite(now.loss_sum)) fail(indices);
     ++result_.steps;
     ++run_.step_;
     run_.sums_.loss_sum += now.loss_sum;
     run_.sums_.correct += now.correct;
-    run_.samples_ += batch.indices.size();
+    run_.samples_ += indices.size();
     hook([&](Callback& c) { c.batch_end(run_); });
     resumable();
   }
@@ -242,6 +279,11 @@ class Fitting {
   Clock::time_point epoch_start_;
   std::vector<float> targets_;  // of a batch, as their weights
   std::vector<float> weights_;
+  struct Ahead {
+    std::vector<std::uint32_t> indices;
+    std::exception_ptr failure;
+  };
+  std::optional<Ahead> ahead_;  // the step whose images were staged
 };
 
 }  // namespace detail

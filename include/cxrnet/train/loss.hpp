@@ -32,6 +32,8 @@ struct StepResult {
 ///   double value(std::span<const Scalar> outputs, std::span<const float> targets) const;       of one sample
 ///   void gradient(outputs, targets, Scalar weight, int n, std::span<Scalar> result) const;     of weight * value / n
 ///   static double correct(outputs, targets);     0 to 1
+///   LossTerms<Scalar> terms(targets, int n, std::span<Scalar> truth) const;    optional, where `gradient` has that form:
+///                                                a backend may then compute it
 template <class L>
 concept LossContract = requires(const L& loss, std::span<const float> outputs, std::span<float> result) {
   { L::name } -> std::convertible_to<std::string_view>;
@@ -42,7 +44,22 @@ concept LossContract = requires(const L& loss, std::span<const float> outputs, s
   { L::correct(outputs, outputs) } -> std::same_as<double>;
 };
 
+/// A gradient of the form (outputs * slope - truth) * weight / divisor, whose truths lie elsewhere.
+template <class Scalar>
+struct LossTerms {
+  Scalar slope = 1;
+  Scalar divisor = 1;
+};
+
 namespace detail {
+
+/// LossContract::gradient of a loss that has a `terms`.
+template <class Loss, class Scalar>
+void gradient_of_terms(const Loss& loss, std::span<const Scalar> outputs, std::span<const float> targets, Scalar weight, int n,
+                       std::span<Scalar> result) {
+  const LossTerms<Scalar> r = loss.terms(targets, n, result);
+  for (std::size_t k = 0; k < outputs.size(); ++k) result[k] = (outputs[k] * r.slope - result[k]) * weight / r.divisor;
+}
 
 inline void check_smoothing(double label_smoothing) {
   if (!(label_smoothing >= 0 && label_smoothing <= 1)) throw ArgumentError("Label smoothing is from 0 to 1.");
@@ -83,12 +100,17 @@ struct CategoricalCrossentropy {
   template <class Scalar>
   void gradient(std::span<const Scalar> probabilities, std::span<const float> targets, Scalar weight, int n,
                 std::span<Scalar> result) const {
+    detail::gradient_of_terms(*this, probabilities, targets, weight, n, result);
+  }
+  template <class Scalar>
+  LossTerms<Scalar> terms(std::span<const float> targets, int n, std::span<Scalar> truth) const {
     double all = 0;
-    for (const float target : targets) all += smooth(target, targets.size());
-    for (std::size_t k = 0; k < probabilities.size(); ++k) {
-      const auto truth = static_cast<Scalar>(smooth(targets[k], targets.size()));
-      result[k] = (probabilities[k] * static_cast<Scalar>(all) - truth) * weight / static_cast<Scalar>(n);
+    for (std::size_t k = 0; k < targets.size(); ++k) {
+      const double y = smooth(targets[k], targets.size());
+      all += y;
+      truth[k] = static_cast<Scalar>(y);
     }
+    return {static_cast<Scalar>(all), static_cast<Scalar>(n)};
   }
 
   template <class Scalar>
@@ -131,10 +153,12 @@ struct BinaryCrossentropy {
   template <class Scalar>
   void gradient(std::span<const Scalar> probabilities, std::span<const float> targets, Scalar weight, int n,
                 std::span<Scalar> result) const {
-    const auto count = static_cast<Scalar>(probabilities.size()) * static_cast<Scalar>(n);
-    for (std::size_t k = 0; k < probabilities.size(); ++k) {
-      result[k] = (probabilities[k] - static_cast<Scalar>(smooth(targets[k]))) * weight / count;
-    }
+    detail::gradient_of_terms(*this, probabilities, targets, weight, n, result);
+  }
+  template <class Scalar>
+  LossTerms<Scalar> terms(std::span<const float> targets, int n, std::span<Scalar> truth) const {
+    for (std::size_t k = 0; k < targets.size(); ++k) truth[k] = static_cast<Scalar>(smooth(targets[k]));
+    return {1, static_cast<Scalar>(targets.size()) * static_cast<Scalar>(n)};
   }
 
   template <class Scalar>

@@ -45,6 +45,14 @@ struct Sgd {
       store_pack(p, &parameters[i]);
     });
   }
+
+  [[nodiscard]] op::Update update(const UpdateRates& rates) const {
+    return {.rule = op::Rule::sgd,
+            .rate = static_cast<float>(rates.learning_rate),
+            .decay = static_cast<float>(rates.weight_decay * rates.learning_rate),
+            .first = static_cast<float>(momentum),
+            .ahead = nesterov == Nesterov::yes};
+  }
 };
 
 }  // namespace cxrnet

@@ -11,12 +11,16 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace cxrnet {
@@ -52,6 +56,22 @@ struct trainable_on
 template <class Net, class Backend>
 struct trainable_on<Net, Backend, -1> {};
 
+/// Whether a backend makes an optimiser's and a loss's whole steps itself, where its values lie.
+template <class Backend, class Optimizer, class Loss>
+concept MakesSteps = Loss::seed == Seed::logits && requires(const Optimizer& optimizer, const Loss& loss, std::span<float> truth) {
+  typename Backend::Program::Training;
+  { optimizer.update(UpdateRates{}) } -> std::same_as<op::Update>;
+  { loss.terms(std::span<const float>(), 1, truth) } -> std::same_as<LossTerms<float>>;
+};
+struct Nothing {
+  template <class... Ignored>
+  explicit Nothing(Ignored&&...) {}
+};
+template <class Backend>
+struct TrainingOn {
+  using type = typename Backend::Program::Training;
+};
+
 }  // namespace detail
 
 /// Trains what is behind the cut of a model, from features. Owns gradients, which exist for the parameters that
@@ -64,6 +84,11 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   using Lowering = Lowered<Net, Backend, Mode::training>;
   static_assert(T::trainable_count > 0, "cxrnet: nothing in this network trains");
   static_assert(detail::loss_fits<Net, Backend, Loss>());
+
+  /// Whether steps are the backend's own, from features to parameters; else the loss and the optimiser are the host's.
+  static constexpr bool steps_on_device = detail::MakesSteps<Backend, Optimizer, Loss>;
+  /// Whether they begin with images (`stage`).
+  static constexpr bool stages = steps_on_device && stages_images<Net, Backend>;
 
   static constexpr std::size_t gradient_bytes = T::gradient_count * sizeof(scalar);
   static constexpr std::size_t optimizer_bytes = T::trainable_count * Optimizer::state_per_parameter * sizeof(scalar);
@@ -89,7 +114,8 @@ class Trainer : private detail::trainable_on<Net, Backend> {
         state_(T::trainable_count * Optimizer::state_per_parameter + carried),
         outputs_(static_cast<std::size_t>(model.capacity()) * T::output.size()),
         seed_(outputs_.size()),
-        targets_(outputs_.size()) {
+        targets_(outputs_.size()),
+        training_(program_, context_, Optimizer::state_per_parameter) {
     check_optimizer(optimizer);
     loss.check();
     clip.check();
@@ -103,7 +129,9 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   Trainer& operator=(const Trainer&) = delete;
   Trainer(Trainer&&) = delete;
   Trainer& operator=(Trainer&&) = delete;
-  ~Trainer() = default;
+  ~Trainer() {
+    if constexpr (steps_on_device) model_->settle();
+  }
 
   /// Forward, loss and gradients of a batch: features of n samples, their targets (n x outputs) and weights (n, or
   /// none: 1 each), for the gradient of sum(weight * loss) / n as in Keras. Parameters stay as they are. ArgumentError
@@ -111,14 +139,13 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   StepResult gradients_of(std::span<const float> features, std::span<const float> targets,
                           std::span<const float> weights = {}) {
     const std::size_t count = targets.size() / T::output.size();
-    check_batch(count, features.size() == count * T::features.size() && targets.size() == count * T::output.size());
-    if (!weights.empty() && weights.size() != count) {
-      throw ArgumentError("A training batch of " + std::to_string(count) + " samples has as many weights or none, not " +
-                          std::to_string(weights.size()) + ".");
+    check(count, features, targets, weights);
+    if constexpr (steps_on_device) {
+      begin(Updates::none, features.data(), count, targets, weights);
+      return end();
     }
     const int n = static_cast<int>(count);
-    if (revision_ != model_->revision()) program_.update();
-    revision_ = model_->revision();
+    take_parameters();
     context_.dropout.step = static_cast<std::uint32_t>(steps_);
     program_.forward(context_, features.data(), n, outputs_.data());
     const auto outputs = std::span<const scalar>(outputs_).first(targets.size());
@@ -141,6 +168,12 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   /// result is that of the parameters before the step. Where the loss or a gradient is not finite (a ReLU may hide NaN
   /// from the loss), nothing changes and the loss is NaN.
   StepResult step(std::span<const float> features, std::span<const float> targets, std::span<const float> weights = {}) {
+    if constexpr (steps_on_device) {
+      const std::size_t count = targets.size() / T::output.size();
+      check(count, features, targets, weights);
+      begin(Updates::all, features.data(), count, targets, weights);
+      return end();
+    }
     StepResult result = gradients_of(features, targets, weights);
     if constexpr (carried != 0) context_.carry(carried_state());
     if (!std::isfinite(result.loss_sum) || !all_finite<scalar>(gradients_)) {
@@ -154,6 +187,34 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   }
   StepResult step(std::span<const float> features, std::span<const int> labels, std::span<const float> weights = {}) {
     return step(features, targets_of(features, labels), weights);
+  }
+
+  /// Begins to bring a batch of decoded images to the device, each with the map it is sampled by, beside a step that has begun;
+  /// they may change once it has returned. What was staged before and not begun is forgotten. ArgumentError for too many.
+  template <class Map>
+  void stage(std::span<const std::uint8_t> rgb, std::span<const Map> maps)
+    requires stages
+  {
+    if (!ahead_) ahead_.emplace(*model_);
+    ahead_->stage(rgb, maps);
+    staged_ = maps.size();
+  }
+  /// Begins a step on what was staged: its features, which stay on the device, and all that `step` does.
+  void begin_step(std::span<const float> targets, std::span<const float> weights = {})
+    requires stages
+  {
+    check_batch(staged_, targets.size() == staged_ * T::output.size());
+    check_weights(staged_, weights);
+    ahead_->run();
+    begin(Updates::all, nullptr, std::exchange(staged_, 0), targets, weights);
+  }
+  /// Awaits the step that was begun: what `step` would have returned.
+  StepResult end_step()
+    requires stages
+  {
+    const StepResult result = end();
+    if (staged_ == 0) ahead_.reset();
+    return result;
   }
 
   /// The learning rate of a group of layers (LayerInfo::group: "backbone", "head") is `factor` times the optimiser's
@@ -179,7 +240,12 @@ class Trainer : private detail::trainable_on<Net, Backend> {
 
   /// What the optimiser keeps: of each parameter that trains, in layer order, state_per_parameter runs of numbers; behind
   /// them what the backend goes on with, if anything.
-  [[nodiscard]] std::span<const scalar> optimizer_state() const { return state_; }
+  [[nodiscard]] std::span<const scalar> optimizer_state() const {
+    if constexpr (steps_on_device) {
+      if (std::exchange(state_is_stale_, false)) training_.read_state(std::span(state_).first(state_.size() - carried));
+    }
+    return state_;
+  }
   /// Goes on from a state that `optimizer_state` gave after so many steps. ArgumentError where its size is another.
   void restore(std::span<const scalar> state, std::uint64_t steps) {
     if (state.size() != state_.size()) {
@@ -187,12 +253,19 @@ class Trainer : private detail::trainable_on<Net, Backend> {
                           std::to_string(state.size()) + " were given.");
     }
     if constexpr (carried != 0) context_.carry_on(state.last(carried));
+    if constexpr (steps_on_device) training_.write_state(state.first(state.size() - carried));
     std::copy(state.begin(), state.end(), state_.begin());
+    state_is_stale_ = false;
     steps_ = steps;
   }
 
   /// The gradients of the last step, clipped, by ParameterInfo::gradient; of what averages, the batch's statistic.
-  [[nodiscard]] std::span<const scalar> gradients() const { return gradients_; }
+  [[nodiscard]] std::span<const scalar> gradients() const {
+    if constexpr (steps_on_device) {
+      if (std::exchange(gradients_are_stale_, false)) training_.read_gradients(gradients_);
+    }
+    return gradients_;
+  }
   /// What the backend picked for the operations behind the cut, forward and backward.
   [[nodiscard]] std::vector<Algorithm> algorithms() const { return program_.algorithms(); }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
@@ -209,6 +282,17 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   }
 
  private:
+  enum class Updates { none, all };
+
+  void check(std::size_t count, std::span<const float> features, std::span<const float> targets, std::span<const float> weights) const {
+    check_batch(count, features.size() == count * T::features.size() && targets.size() == count * T::output.size());
+    check_weights(count, weights);
+  }
+  static void check_weights(std::size_t count, std::span<const float> weights) {
+    if (weights.empty() || weights.size() == count) return;
+    throw ArgumentError("A training batch of " + std::to_string(count) + " samples has as many weights or none, not " +
+                        std::to_string(weights.size()) + ".");
+  }
   void check_batch(std::size_t n, bool sizes_fit) const {
     if (n >= 1 && n <= static_cast<std::size_t>(model_->capacity()) && sizes_fit) return;
     throw ArgumentError("A training batch holds 1 to " + std::to_string(model_->capacity()) +
@@ -220,6 +304,71 @@ class Trainer : private detail::trainable_on<Net, Backend> {
     const auto targets = std::span(targets_).first(labels.size() * T::output.size());
     one_hot(labels, targets);
     return targets;
+  }
+
+  [[nodiscard]] UpdateRates rates_of(std::size_t parameter, std::uint64_t step) const {
+    return {step, optimizer.learning_rate * factors_[parameter], weight_decay_of(optimizer, T::parameters[parameter].parameter)};
+  }
+
+  /// Takes what the model's parameters are now.
+  void take_parameters() {
+    if (revision_ == model_->revision()) return;
+    static_cast<void>(model_->parameters());
+    program_.update();
+    revision_ = model_->revision();
+  }
+
+  /// Begins a step on features of the host, or, where there are none, on what was staged.
+  void begin(Updates updates, const float* features, std::size_t count, std::span<const float> targets, std::span<const float> weights)
+    requires steps_on_device
+  {
+    if (begun_) end();
+    take_parameters();
+    const std::size_t width = T::output.size();
+    step_targets_.assign(targets.begin(), targets.end());
+    step_weights_.assign(weights.begin(), weights.end());
+    truths_.resize(targets.size());
+    slopes_.resize(count);
+    shares_.assign(count, 1.0F);
+    std::copy(weights.begin(), weights.end(), shares_.begin());
+    TrainingStep step{.n = static_cast<int>(count), .truth = truths_, .slope = slopes_, .weight = shares_, .clip = clip.by, .limit = clip.limit};
+    for (std::size_t i = 0; i < count; ++i) {
+      const LossTerms<float> r = loss.terms(targets.subspan(i * width, width), step.n, std::span(truths_).subspan(i * width, width));
+      slopes_[i] = r.slope;
+      step.divisor = r.divisor;
+    }
+    updates_.clear();
+    for (std::size_t i = 0; updates == Updates::all && i < factors_.size(); ++i) {
+      if (T::parameters[i].trains) updates_.push_back(optimizer.update(rates_of(i, steps_ + 1)));
+    }
+    step.updates = updates_;
+    if constexpr (stages) {
+      if (features == nullptr) training_.begin(step, ahead_->program(), ahead_->context());
+    }
+    if (features != nullptr) training_.begin(step, features);
+    begun_ = true;
+  }
+
+  StepResult end()
+    requires steps_on_device
+  {
+    if (!std::exchange(begun_, false)) throw ArgumentError("No training step was begun that could be ended.");
+    const auto outputs = std::span(outputs_).first(step_targets_.size());
+    const bool finite = training_.finish(outputs);
+    gradients_are_stale_ = true;
+    StepResult result = score(loss, slopes_.size(), std::span<const scalar>(outputs), std::span<const float>(step_targets_),
+                              std::span<const float>(step_weights_));
+    if (updates_.empty()) return result;
+    if constexpr (carried != 0) context_.carry(carried_state());
+    if (!finite) {
+      result.loss_sum = std::numeric_limits<double>::quiet_NaN();
+      return result;
+    }
+    ++steps_;
+    state_is_stale_ = true;
+    model_->set_trainable_later([this](std::span<scalar> parameters) { training_.read_parameters(parameters); });
+    revision_ = model_->revision();
+    return result;
   }
 
   void update(std::span<scalar> parameters) {
@@ -235,7 +384,7 @@ class Trainer : private detail::trainable_on<Net, Backend> {
         for (std::size_t k = 0; k < size; ++k) values[k] = values[k] * momentum + given[k] * (1 - momentum);
         continue;
       }
-      const UpdateRates rates{steps_, optimizer.learning_rate * factors_[i], weight_decay_of(optimizer, info.parameter)};
+      const UpdateRates rates = rates_of(i, steps_);
       parallel_for(size, parallel_grain, [&](std::size_t first, std::size_t last) {
         OptimizerState<scalar, Optimizer::state_per_parameter> kept;
         for (std::size_t run = 0; run < kept.size(); ++run) {
@@ -259,13 +408,22 @@ class Trainer : private detail::trainable_on<Net, Backend> {
   AlignedBytes arena_;
   AlignedBytes workspace_;
   typename Backend::Program::Context context_;
-  std::vector<scalar> gradients_;
-  std::vector<scalar> state_;
+  mutable std::vector<scalar> gradients_;
+  mutable std::vector<scalar> state_;
   std::vector<scalar> outputs_;
   std::vector<scalar> seed_;
   std::vector<float> targets_;                        // of labels
+  typename std::conditional_t<steps_on_device, detail::TrainingOn<Backend>, std::type_identity<detail::Nothing>>::type training_;
   std::array<double, T::parameters.size()> factors_;  // of the learning rate, by parameter
   std::uint64_t steps_ = 0;
+
+  // Of steps on the device: the one that was begun, and whether the host lacks what it left.
+  std::optional<typename Model<Net, Backend>::Ahead> ahead_;
+  std::size_t staged_ = 0;  // images
+  bool begun_ = false;
+  std::vector<float> step_targets_, step_weights_, truths_, slopes_, shares_;
+  std::vector<op::Update> updates_;
+  mutable bool state_is_stale_ = false, gradients_are_stale_ = false;
 };
 
 }  // namespace cxrnet

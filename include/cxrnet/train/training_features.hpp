@@ -52,8 +52,20 @@ class TrainingFeatures {
 
   /// A step (from 0) of an epoch (from 0); they are asked for in order, from any on.
   Step next(std::uint32_t epoch, std::size_t step) {
-    if (step == 0 || !begun_) begin(epoch);
+    begin(epoch);
     return known_.empty() ? computed(epoch, step) : gathered(step);
+  }
+
+  /// Whether an epoch's features need not come to the host: its images go straight to a classifier that stages them.
+  bool stay(std::uint32_t epoch) {
+    begin(epoch);
+    return net_.stages() && known_.empty() && !bank_.filling() && options_.profile == nullptr;
+  }
+  /// The images of a step of such an epoch into `to`, the classifier at hand; which they are. Asked for in order, as `next`.
+  std::vector<std::uint32_t> stage(std::uint32_t epoch, std::size_t step, Classifier& to) {
+    const Batch& batch = loaded(epoch, step);
+    to.stage(batch.prepared());
+    return {batch.indices.begin(), batch.indices.end()};
   }
 
   /// Spent in the layers before the cut, and waiting for images.
@@ -68,14 +80,15 @@ class TrainingFeatures {
   }
 
   void begin(std::uint32_t epoch) {
-    begun_ = true;
+    if (begun_ == epoch) return;
+    begun_ = epoch;
     known_ = once_ ? std::span<const float>(all_) : bank_.find(epoch);
     if (known_.empty()) return;
     loader_.reset();
     schedule_.plan(epoch, images_.size(), options_.batch, plan_);
   }
 
-  Step computed(std::uint32_t epoch, std::size_t step) {
+  const Batch& loaded(std::uint32_t epoch, std::size_t step) {
     if (!loader_) {
       loader_.emplace(images_, schedule_, net_.prepare_augmented(),
                       LoaderOptions{.batch = options_.batch,
@@ -87,8 +100,13 @@ class TrainingFeatures {
     const auto asked = Clock::now();
     const Batch* batch = loader_->next();
     if (batch == nullptr) batch = loader_->next();  // the end of the epoch before
+    waiting_seconds_ += seconds(asked, Clock::now());
+    return *batch;
+  }
+
+  Step computed(std::uint32_t epoch, std::size_t step) {
+    const Batch* const batch = &loaded(epoch, step);
     const auto got = Clock::now();
-    waiting_seconds_ += seconds(asked, got);
     const Step result{features_of_batch(net_, batch->prepared(), features_, options_.profile), batch->indices};
     backbone_seconds_ += seconds(got, Clock::now());
     bank_.add(result.indices, result.features);
@@ -114,7 +132,7 @@ class TrainingFeatures {
   std::size_t width_;
   bool once_;
   ViewBank bank_;
-  bool begun_ = false;
+  std::optional<std::uint32_t> begun_;     // the epoch at hand
   std::vector<float> all_;                 // of images that do not change
   std::span<const float> known_;           // of the epoch at hand, by image; empty where they are computed
   std::vector<ScheduledSample> plan_;      // of the epoch at hand, where they are known

@@ -52,6 +52,9 @@ class ViewBank {
     return {};
   }
 
+  /// Whether the epoch that was not found is to be added.
+  [[nodiscard]] bool filling() const { return filling_; }
+
   /// Takes a batch of the epoch that was not found. Once every image has come, the view is kept.
   void add(std::span<const std::uint32_t> indices, std::span<const float> features) {
     if (!filling_) return;

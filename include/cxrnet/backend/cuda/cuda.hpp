@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/backend/cuda/program.hpp>
+#include <cxrnet/backend/cuda/training.hpp>
 #include <cxrnet/core/precision.hpp>
 #include <cxrnet/op/rules.hpp>
 

@@ -71,6 +71,39 @@ class CudaDevice {
     cudnnHandle_t handle_ = nullptr;
   };
 
+  /// Memory that the system does not move, so that copies from and to it run beside other work.
+  class HostBuffer {
+   public:
+    HostBuffer() = default;
+    HostBuffer(CudaDevice&, std::size_t bytes) { cuda::check(cudaMallocHost(&data_, bytes), "allocating memory of the host"); }
+    HostBuffer(HostBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
+    HostBuffer& operator=(HostBuffer&& other) noexcept {
+      std::swap(data_, other.data_);
+      return *this;
+    }
+    ~HostBuffer() {
+      if (data_ != nullptr) cudaFreeHost(data_);
+    }
+    [[nodiscard]] std::byte* data() { return static_cast<std::byte*>(data_); }
+
+   private:
+    void* data_ = nullptr;
+  };
+
+  class Event {
+   public:
+    explicit Event(CudaDevice&) { cuda::check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "making an event"); }
+    Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
+    Event& operator=(Event&&) = delete;
+    ~Event() {
+      if (event_ != nullptr) cudaEventDestroy(event_);
+    }
+
+   private:
+    friend class CudaDevice;
+    cudaEvent_t event_ = nullptr;
+  };
+
   /// A CUDA graph.
   class Recording {
    public:
@@ -96,13 +129,22 @@ class CudaDevice {
   };
 
   void upload(Queue& queue, void* to, const void* from, std::size_t bytes) {
-    cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, queue.stream_), "copying to the GPU");
+    upload_later(queue, to, from, bytes);
     wait(queue);
   }
   void download(Queue& queue, void* to, const void* from, std::size_t bytes) {
-    cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, queue.stream_), "copying from the GPU");
+    download_later(queue, to, from, bytes);
     wait(queue);
   }
+  void upload_later(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, queue.stream_), "copying to the GPU");
+  }
+  void download_later(Queue& queue, void* to, const void* from, std::size_t bytes) {
+    cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, queue.stream_), "copying from the GPU");
+  }
+  void record(Queue& queue, Event& event) { cuda::check(cudaEventRecord(event.event_, queue.stream_), "recording an event"); }
+  void wait(Queue& queue, const Event& event) { cuda::check(cudaStreamWaitEvent(queue.stream_, event.event_, 0), "ordering two streams"); }
+  void wait(const Event& event) { cuda::check(cudaEventSynchronize(event.event_), "waiting for an event"); }
   void wait(Queue& queue) { cuda::check(cudaStreamSynchronize(queue.stream_), "running what it was given"); }
 
   template <class Kernel>

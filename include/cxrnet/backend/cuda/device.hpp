@@ -21,6 +21,14 @@
 //                                                 queue and nothing else, the same each time: from some time on the queue is
 //                                                 given all of it at once, as it was recorded, and work() is not called
 //   void wait(Queue&);                            until all of its work is done, which other queues may then build on
+//   class HostBuffer;                             HostBuffer(Device&, std::size_t bytes), std::byte* data(): memory of the host
+//                                                 that is copied beside other work
+//   void upload_later(Queue&, void* to, const void* from, std::size_t bytes);    `from` lies in a HostBuffer, and may change
+//   void download_later(Queue&, void* to, const void* from, std::size_t bytes);  when that has been waited for; `to` as well
+//   class Event;                                  Event(Device&)
+//   void record(Queue&, Event&);                  the event is all that the queue was given so far
+//   void wait(Queue&, const Event&);              the queue's coming work waits for it
+//   void wait(const Event&);                      the host does
 //
 // A Plan has `std::size_t workspace_bytes` and `std::string name`, what ran a graph, as checkpoints record it.
 namespace cxrnet::cuda {

@@ -10,10 +10,19 @@
 //   CXRNET_BOTH void operator()(std::int64_t i);    one index's work; no two write the same number
 //   template <class Visit> void operands(Visit);    visit(Access, pointer, bytes) for all that it reads and writes
 //
-// A device runs its indices in any order, all at once or one by one; a simulated one checks what it says it touches.
+// or one over blocks of block_lanes lanes that go through phases, each lane's work of a phase beside the others' and behind all
+// of its block's phase before:
+//
+//   std::int64_t blocks() const;
+//   int phases() const;
+//   CXRNET_BOTH void operator()(std::int64_t block, int phase, int lane) const;
+//
+// A device runs its indices or blocks in any order, all at once or one by one; a simulated one checks what it says it touches.
 namespace cxrnet::cuda {
 
 enum class Access { read, write };
+
+inline constexpr int block_lanes = 256;
 
 template <class Visit, class T>
 void reads(Visit& visit, const T* data, std::int64_t count) {

@@ -9,18 +9,25 @@
 
 namespace cxrnet::cuda {
 
-/// What an operation's layer has on a device: its parameters in floats; a convolution's working copies, and the plans of its
-/// graphs. `data_relu` says whether the gradient of its input passes the ReLU that made that input.
+/// What an operation's layer has on a device: its parameters in floats, those that train where `trained` has them; a
+/// convolution's working copies, and the plans of its graphs. `data_relu` says whether the gradient of its input passes the ReLU
+/// that made that input.
 template <Number number, class Device>
 struct LayerWeights {
   using T = Storage<number>;
   using Plan = typename Device::Plan;
 
-  LayerWeights(Device& device, const ProgramSpec& spec, const op::Operation& o, int batch, bool data_relu) {
+  LayerWeights(Device& device, const ProgramSpec& spec, const op::Operation& o, int batch, bool data_relu, float* trained) {
     const auto info = [&](int p) -> const ParameterInfo& { return spec.parameters[static_cast<std::size_t>(p)]; };
     const auto trains = [&](int p) { return p >= 0 && info(p).trains; };
-    if (o.kernel >= 0) kernel = Buffer<Device>(device, info(o.kernel).parameter.size() * sizeof(float));
-    if (o.bias >= 0) bias = Buffer<Device>(device, info(o.bias).parameter.size() * sizeof(float));
+    const auto place = [&](int p, Buffer<Device>& own) -> float* {
+      if (p < 0) return nullptr;
+      if (trains(p)) return trained + info(p).gradient;
+      own = Buffer<Device>(device, info(p).parameter.size() * sizeof(float));
+      return own.template as<float>();
+    };
+    kernel = place(o.kernel, own_kernel);
+    bias = place(o.bias, own_bias);
     if (o.kind != op::Kind::convolution) return;
     const Graph graph = forward_graph(o, number, batch);
     shape = {o.window.height, o.window.width, o.in.channels, o.out.channels, graph.in.channels, graph.out.channels};
@@ -41,11 +48,9 @@ struct LayerWeights {
     }
   }
 
-  /// Makes the working copies of a convolution anew.
-  void pack(Device& device, typename Device::Queue& queue) {
-    if (forward == nullptr) return;
-    device.launch(queue, PackWeights<T>{shape, kernel.template as<float>(), bias.template as<float>(), packed.template as<T>(),
-                                        packed_bias.template as<T>()});
+  /// What makes a convolution's working copies anew.
+  [[nodiscard]] PackWeights<T> packing() const {
+    return {shape, kernel, bias, packed.template as<T>(), packed_bias.template as<T>()};
   }
 
   /// Scratch that its plans need at most.
@@ -72,8 +77,12 @@ struct LayerWeights {
   }
 
   ConvolutionWeights shape{};
-  Buffer<Device> kernel, bias;         ///< logical
+  float* kernel = nullptr;             ///< logical, as the bias
+  float* bias = nullptr;
+  Buffer<Device> own_kernel, own_bias;  ///< of what does not train
   Buffer<Device> packed, packed_bias;  ///< working copies
+  std::size_t kernel_gradient_at = 0;   ///< where its gradients lie among others
+  std::size_t bias_gradient_at = 0;
   const Plan* forward = nullptr;       ///< plans are null where they are not needed
   const Plan* data_gradient = nullptr;
   const Plan* weight_gradient = nullptr;

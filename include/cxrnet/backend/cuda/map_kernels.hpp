@@ -17,7 +17,7 @@ struct ToMaps {
   const T* mask;
   T* y;
 
-  [[nodiscard]] std::int64_t count() const { return maps.numbers() / lanes; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return maps.numbers() / lanes; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const std::int64_t first = i * lanes, pixel = first / maps.stride;
     const int channel = static_cast<int>(first % maps.stride);
@@ -43,7 +43,7 @@ struct ToPlain {
   const T* x;
   float* y;
 
-  [[nodiscard]] std::int64_t count() const { return maps.pixels() * maps.channels; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return maps.pixels() * maps.channels; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     y[i] = to_float(x[i / maps.channels * maps.stride + i % maps.channels]);
   }
@@ -62,7 +62,7 @@ struct MaxPool {
   const T* x;
   T* y;
 
-  [[nodiscard]] std::int64_t count() const { return out.numbers() / lanes; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return out.numbers() / lanes; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const int packs = out.stride / lanes;
     const int pack = static_cast<int>(i % packs);
@@ -101,7 +101,7 @@ struct MaxPoolBackward {
   const T* dy;
   T* dx;
 
-  [[nodiscard]] std::int64_t count() const { return in.numbers() / lanes; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return in.numbers() / lanes; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const int packs = in.stride / lanes;
     const int pack = static_cast<int>(i % packs);
@@ -150,7 +150,7 @@ struct GlobalAverage {
   const T* x;
   float* y;
 
-  [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(maps.batch) * maps.channels; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return static_cast<std::int64_t>(maps.batch) * maps.channels; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const std::int64_t image = i / maps.channels, pixels = static_cast<std::int64_t>(maps.height) * maps.width;
     const T* at = x + image * pixels * maps.stride + i % maps.channels;
@@ -173,7 +173,7 @@ struct GlobalAverageBackward {
   const T* mask;
   T* dx;
 
-  [[nodiscard]] std::int64_t count() const { return maps.numbers() / lanes; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return maps.numbers() / lanes; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const int packs = maps.stride / lanes;
     const int channel = static_cast<int>(i % packs) * lanes;
@@ -202,7 +202,7 @@ struct AddRelu {
   const T* other;
   T* y;
 
-  [[nodiscard]] std::int64_t count() const { return numbers; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return numbers; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const float sum = to_float(x[i]) + (other == nullptr ? 0.0F : to_float(other[i]));
     y[i] = number<T>(relu && sum < 0 ? 0.0F : sum);

@@ -1,9 +1,8 @@
 #pragma once
-#include <cxrnet/backend/cuda/device.hpp>
+#include <cxrnet/backend/cuda/context.hpp>
+#include <cxrnet/backend/cuda/launches.hpp>
 #include <cxrnet/backend/cuda/layer_weights.hpp>
-#include <cxrnet/backend/cuda/map_kernels.hpp>
 #include <cxrnet/backend/cuda/sample_kernel.hpp>
-#include <cxrnet/backend/cuda/vector_kernels.hpp>
 #include <cxrnet/backend/program.hpp>
 
 #include <algorithm>
@@ -11,7 +10,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <cstring>
+#include <memory>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -26,37 +26,49 @@ constexpr std::size_t device_bytes(const Dims& dims, Number number) {
          static_cast<std::size_t>(padded_channels(dims.channels, number)) * size_of(number);
 }
 
+template <class Program>
+class TrainingOf;  // training.hpp
+
 /// A list of operations on a device: convolutions as cuDNN's graphs, what stands between them as kernels of ours. Always
 /// runs whole batches: images that are not there are zeros and their gradients nothing. In half, gradients are computed times
-/// a power of two that is halved, and the backward repeated, until nothing is lost to infinity.
-template <Number number_, class Device>
+/// a power of two that is halved, and the step made again, until nothing is lost to infinity.
+template <Number number_, class Device_>
 class Program {
   using T = Storage<number_>;
-  static constexpr float largest_loss_scale = 32768;
-  static constexpr int steps_before_growing = 2000;  // as PyTorch's GradScaler
 
  public:
+  using Device = Device_;
+  static constexpr Number number = number_;
+  using Context = ContextOf<Program>;
+  using Training = TrainingOf<Program>;
+
   Program(const ProgramSpec& spec, int batch, const float* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters), device_(&Device::current()), queue_(*device_),
-        masks_(spec.values.size()) {
+        masks_(spec.values.size()), vectors_(spec.values.size()) {
     std::vector<int> readers(spec.values.size());
     for (const op::Operation& o : spec.operations) {
       refuse_unless_known(o);
+      trains_ = trains_ || o.backward();
       for (int k = 0; k < o.input_count(); ++k) ++readers[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
-    }
-    for (const op::Operation& o : spec.operations) {
-      const auto v = static_cast<std::size_t>(o.output);
-      masks_[v] = o.activation == op::Activation::relu && readers[v] == 1;
-    }
-    weights_.reserve(spec.operations.size());
-    for (const op::Operation& o : spec.operations) {
-      const auto& made = weights_.emplace_back(*device_, spec, o, batch, mask_of(o.inputs[0]));
-      workspace_ = std::max(workspace_, made.workspace_bytes());
-      kernel_gradient_ = std::max(kernel_gradient_, made.kernel_gradient_bytes());
-      bias_gradient_ = std::max(bias_gradient_, made.bias_gradient_bytes());
       for (const int p : {o.kernel, o.bias}) {
         if (trains(p)) gradient_numbers_ = std::max(gradient_numbers_, info(p).gradient + info(p).parameter.size());
       }
+    }
+    if (spec.input_dims.is_vector()) place_vector(spec.input, spec.input_dims);
+    for (const op::Operation& o : spec.operations) {
+      const auto v = static_cast<std::size_t>(o.output);
+      masks_[v] = o.activation == op::Activation::relu && readers[v] == 1;
+      if (o.out.is_vector()) place_vector(o.output, o.out);
+    }
+    trained_ = Buffer<Device>(*device_, gradient_numbers_ * sizeof(float));
+    weights_.reserve(spec.operations.size());
+    for (const op::Operation& o : spec.operations) {
+      auto& made = weights_.emplace_back(*device_, spec, o, batch, mask_of(o.inputs[0]), trained_.template as<float>());
+      workspace_ = std::max(workspace_, made.workspace_bytes());
+      made.kernel_gradient_at = kernel_gradient_bytes_;
+      made.bias_gradient_at = bias_gradient_bytes_;
+      kernel_gradient_bytes_ += aligned(made.kernel_gradient_bytes());
+      bias_gradient_bytes_ += aligned(made.bias_gradient_bytes());
     }
     update();
   }
@@ -67,8 +79,8 @@ class Program {
       const op::Operation& o = spec_.operations[i];
       if (o.kernel >= 0) upload(o.kernel, weights_[i].kernel);
       if (o.bias >= 0) upload(o.bias, weights_[i].bias);
-      weights_[i].pack(*device_, queue_);
     }
+    pack(queue_, [](const Weights&) { return true; });
     device_->wait(queue_);
   }
 
@@ -96,102 +108,71 @@ class Program {
     return list;
   }
 
-  /// One thread's memory on the device, and its queue; memory of the host is not needed.
-  class Context : public CallSettings {
-   public:
-    Context(const Program& program, std::byte*, std::byte*)
-        : program_(&program), queue_(*program.device_),
-          arena_(*program.device_, program.spec_.bytes * static_cast<std::size_t>(program.batch_)),
-          workspace_(*program.device_, program.workspace_),
-          plain_(*program.device_, program.plain_numbers() * sizeof(float)),
-          gradients_(*program.device_, program.gradient_numbers_ * sizeof(float)),
-          kernel_gradient_(*program.device_, program.kernel_gradient_),
-          bias_gradient_(*program.device_, program.bias_gradient_),
-          maps_(*program.device_, program.spec_.image.size() == 3 ? static_cast<std::size_t>(program.batch_) * sizeof(Affine) : 0) {}
-    float loss_scale = number_ == Number::half ? largest_loss_scale : 1.0F;  ///< of the next backward
-
-    static constexpr std::size_t carried = number_ == Number::half ? 2 : 0;
-    /// What a training goes on with: the loss's scale, and the steps since it last fell.
-    void carry([[maybe_unused]] std::span<float> to) const {
-      if constexpr (carried != 0) {
-        to[0] = loss_scale;
-        to[1] = static_cast<float>(steps_without_loss_);
-      }
-    }
-    /// ArgumentError where that is none.
-    void carry_on([[maybe_unused]] std::span<const float> from) {
-      if constexpr (carried != 0) {
-        const bool scale = from[0] >= 1 && from[0] <= largest_loss_scale && std::exp2(std::round(std::log2(from[0]))) == from[0];
-        if (!scale || !(from[1] >= 0 && from[1] < static_cast<float>(steps_before_growing)) || from[1] != std::floor(from[1])) {
-          throw ArgumentError("The state to train on from has a scale of the loss that none is: was it kept by another version?");
-        }
-        loss_scale = from[0];
-        steps_without_loss_ = static_cast<int>(from[1]);
-      }
-    }
-
-   private:
-    friend class Program;
-    template <class To>
-    [[nodiscard]] To* at(const Slot& slot) const {
-      return reinterpret_cast<To*>(arena_.template as<std::byte>() + slot.offset * static_cast<std::size_t>(program_->batch_));
-    }
-    template <class To>
-    [[nodiscard]] To* value(int v) const {
-      return at<To>(program_->spec_.values[static_cast<std::size_t>(v)]);
-    }
-    template <class To>
-    [[nodiscard]] To* gradient(int v) const {
-      return at<To>(program_->spec_.gradients[static_cast<std::size_t>(v)]);
-    }
-    const Program* program_;
-    typename Device::Queue queue_;
-    Buffer<Device> arena_, workspace_;
-    Buffer<Device> plain_;      // the input, the output and the seed as the host has them
-    Buffer<Device> gradients_;  // of what trains here, as the host has them
-    Buffer<Device> kernel_gradient_, bias_gradient_;
-    Buffer<Device> maps_;       // of decoded images' coordinates
-    typename Device::Recording forward_, backward_;
-    bool recorded_logits_ = false;  // what backward_ is of
-    float recorded_back_ = 0;
-    int steps_without_loss_ = 0;
-  };
-
   /// Runs n <= batch images; `output` may be null.
   void forward(Context& c, const void* input, int n, float* output) const {
-    send(c, spec_.input_dims, static_cast<const float*>(input), n, nullptr, c.template value<std::byte>(spec_.input));
+    send(c, spec_.input_dims, static_cast<const float*>(input), n, nullptr, c.template map<T>(spec_.input), c.vector(spec_.input));
     run_all(c, n, output);
   }
 
   /// The same of decoded images (RGB), sampled at maps' coordinates and preprocessed on the device. 12 bytes of a float
   /// image's pixel are 3 here, on their way to it.
   void forward_decoded(Context& c, const std::uint8_t* rgb, const Affine* maps_of_images, int n, float* output) const {
-    const Maps m = maps(spec_.input_dims);
     device_->upload(c.queue_, c.plain_.template as<std::uint8_t>(), rgb, spec_.input_dims.size() * static_cast<std::size_t>(n));
     device_->upload(c.queue_, c.maps_.template as<Affine>(), maps_of_images, static_cast<std::size_t>(n) * sizeof(Affine));
-    device_->launch(c.queue_, SampleImages<T>{m, n, {spec_.image[0], spec_.image[1], spec_.image[2]}, c.maps_.template as<Affine>(),
-                                              c.plain_.template as<std::uint8_t>(), c.template value<T>(spec_.input)});
+    sample(c, c.maps_.template as<Affine>(), c.plain_.template as<std::uint8_t>(), n);
     run_all(c, n, output);
+  }
+
+  /// Begins to bring decoded images to the device, beside whatever it does; they may change once it has returned. Two batches
+  /// are on their way at most: a third waits for the first.
+  void stage(Context& c, const std::uint8_t* rgb, const Affine* maps_of_images, int n) const {
+    const std::size_t maps_bytes = static_cast<std::size_t>(batch_) * sizeof(Affine), image = spec_.input_dims.size();
+    if (!c.staging_) c.staging_ = std::make_unique<Staging<Device>>(*device_, maps_bytes + image * static_cast<std::size_t>(batch_));
+    Staging<Device>& staging = *c.staging_;
+    auto& to = staging.halves[staging.next];
+    if (to.used) device_->wait(to.arrived);
+    std::memcpy(to.host.data(), maps_of_images, static_cast<std::size_t>(n) * sizeof(Affine));
+    std::memcpy(to.host.data() + maps_bytes, rgb, image * static_cast<std::size_t>(n));
+    if (to.used) device_->wait(staging.queue, to.read);
+    device_->upload_later(staging.queue, to.there.template as<void>(), to.host.data(), maps_bytes + image * static_cast<std::size_t>(n));
+    device_->record(staging.queue, to.arrived);
+    to.n = n;
+    staging.staged = &to;
+    staging.next = 1 - staging.next;
+  }
+  /// The forward of what was staged last, not awaited; how many images that are.
+  int forward_staged(Context& c) const {
+    auto& from = *c.staging_->staged;
+    device_->wait(c.queue_, from.arrived);
+    auto* const affine = from.there.template as<Affine>();
+    sample(c, affine, reinterpret_cast<const std::uint8_t*>(affine + batch_), from.n);
+    device_->record(c.queue_, from.read);
+    from.used = true;
+    run_all(c, from.n, nullptr);
+    return from.n;
   }
 
   /// Gradients of what trains, written (not added) to `gradients`; `forward` of the same n images came before.
   void backward(Context& c, int n, const float* seed, float* gradients) const {
     const bool finite_seed = std::all_of(seed, seed + static_cast<std::size_t>(n) * spec_.output_dims.size(),
                                          [](float x) { return std::isfinite(x); });
-    for (;;) {
-      if (run_backward(c, n, seed, gradients) || number_ != Number::half || !finite_seed || c.loss_scale <= 1) break;
-      c.loss_scale /= 2;
-      c.steps_without_loss_ = 0;
+    while (!run_backward(c, n, seed, gradients) && finite_seed && c.scale_down()) {
+      replay_forward(c);  // a backward may have written over what it read
     }
-    if (number_ == Number::half && ++c.steps_without_loss_ >= steps_before_growing) {
-      c.loss_scale = std::min(largest_loss_scale, c.loss_scale * 2);
-      c.steps_without_loss_ = 0;
-    }
+    c.count_step();
   }
 
  private:
+  friend Context;
+  template <class>
+  friend class TrainingOf;
   static constexpr int wide = 16 / static_cast<int>(sizeof(T));
+  /// Numbers of a dense layer's kernel beyond which it gets a launch of its own: all processors read it together then.
+  static constexpr std::size_t large_kernel = std::size_t{1} << 18U;
   using Weights = LayerWeights<number_, Device>;
+  using Work = Launches<T, Device>;
+
+  static constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
   static void refuse_unless_known(const op::Operation& o) {
     const bool known = o.kind == op::Kind::convolution || o.kind == op::Kind::dense || o.kind == op::Kind::activation ||
@@ -205,14 +186,19 @@ class Program {
 
   /// All operations, on what lies in the input's place.
   void run_all(Context& c, int n, float* output) const {
-    if (c.profile == nullptr && c.observer == nullptr) {
-      device_->replay(c.queue_, c.forward_, [&] {
-        for (std::size_t i = 0; i < spec_.operations.size(); ++i) run(c, i);
-      });
-    } else {
-      run_watched(c, n);
-    }
-    if (output != nullptr) receive(c, spec_.output_dims, c.template value<std::byte>(spec_.output), n, output);
+    if (c.profile == nullptr && c.observer == nullptr) replay_forward(c);
+    else run_watched(c, n);
+    if (output != nullptr) receive(c, spec_.output_dims, spec_.output, n, output);
+  }
+  void replay_forward(Context& c) const {
+    device_->replay(c.queue_, c.forward_, [&] {
+      Work work(*device_, c.queue_, batch_);
+      run_operations(c, work);
+      work.finish();
+    });
+  }
+  void run_operations(Context& c, Work& work) const {
+    for (std::size_t i = 0; i < spec_.operations.size(); ++i) run(c, i, work);
   }
 
   /// The same, one after the other, for who wants times or values.
@@ -221,12 +207,14 @@ class Program {
       const op::Operation& o = spec_.operations[i];
       {
         const Stopwatch watch(c.profile == nullptr ? nullptr : &c.profile->seconds[i]);
-        run(c, i);
+        Work work(*device_, c.queue_, batch_);
+        run(c, i, work);
+        work.finish();
         if (c.profile != nullptr) device_->wait(c.queue_);
       }
       if (c.observer != nullptr) {
         std::vector<float> shown(static_cast<std::size_t>(n) * o.out.size());
-        receive(c, o.out, c.template value<std::byte>(o.output), n, shown.data());
+        receive(c, o.out, o.output, n, shown.data());
         (*c.observer)(o, n, shown);
       }
     }
@@ -236,17 +224,50 @@ class Program {
   [[nodiscard]] const ParameterInfo& info(int p) const { return spec_.parameters[static_cast<std::size_t>(p)]; }
   [[nodiscard]] bool trains(int p) const { return p >= 0 && info(p).trains; }
   [[nodiscard]] Maps maps(const Dims& dims) const { return maps_of(dims, number_, batch_); }
+  [[nodiscard]] std::size_t input_bytes() const {
+    return spec_.input_dims.is_vector() ? 0 : device_bytes(spec_.input_dims, number_) * static_cast<std::size_t>(batch_);
+  }
 
-  void upload(int p, Buffer<Device>& to) {
-    device_->upload(queue_, to.template as<float>(), parameters_ + info(p).offset, info(p).parameter.size() * sizeof(float));
+  // What lies behind a context's StepSettings: truths, an image's slope and weight, updates.
+  [[nodiscard]] std::size_t truth_at() const { return sizeof(StepSettings); }
+  [[nodiscard]] std::size_t slope_at() const {
+    return truth_at() + spec_.output_dims.size() * static_cast<std::size_t>(batch_) * sizeof(float);
+  }
+  [[nodiscard]] std::size_t weight_at() const { return slope_at() + static_cast<std::size_t>(batch_) * sizeof(float); }
+  [[nodiscard]] std::size_t updates_at() const { return weight_at() + static_cast<std::size_t>(batch_) * sizeof(float); }
+  [[nodiscard]] std::size_t settings_bytes() const { return updates_at() + spec_.parameters.size() * sizeof(op::Update); }
+
+  void place_vector(int v, const Dims& dims) {
+    auto& places = vectors_[static_cast<std::size_t>(v)];
+    for (std::size_t* const place : {&places.value, &places.gradient}) {
+      *place = vector_numbers_;
+      vector_numbers_ += (dims.size() + 63) / 64 * 64;
+    }
+  }
+
+  void upload(int p, float* to) {
+    device_->upload(queue_, to, parameters_ + info(p).offset, info(p).parameter.size() * sizeof(float));
+  }
+  /// Makes working copies anew, of the layers that are asked for.
+  template <class Asked>
+  void pack(typename Device::Queue& queue, Asked asked) const {
+    SeveralWeights<T> together;
+    const auto launch = [&] {
+      if (together.size != 0) device_->launch(queue, together);
+      together.size = 0;
+    };
+    for (const Weights& w : weights_) {
+      if (w.forward == nullptr || !asked(w)) continue;
+      if (!together.fits(w.packing())) launch();
+      together.add(w.packing());
+    }
+    launch();
   }
 
   /// Whether a value is a ReLU's output that one operation reads: whoever writes its gradient then applies the ReLU's.
   [[nodiscard]] bool mask_of(int v) const { return masks_[static_cast<std::size_t>(v)]; }
-  template <class To>
-  [[nodiscard]] const To* mask(Context& c, int v) const {
-    return mask_of(v) ? c.template value<To>(v) : nullptr;
-  }
+  [[nodiscard]] const float* vector_mask(const Context& c, int v) const { return mask_of(v) ? c.vector(v) : nullptr; }
+  [[nodiscard]] const T* map_mask(const Context& c, int v) const { return mask_of(v) ? c.template map<T>(v) : nullptr; }
 
   [[nodiscard]] std::size_t plain_numbers() const {
     std::size_t most = std::max(spec_.input_dims.size(), spec_.output_dims.size());
@@ -254,19 +275,26 @@ class Program {
     return most * static_cast<std::size_t>(batch_);
   }
 
-  /// Launches make<lanes>() with as many neighbouring channels as 16 bytes hold, which maps of floats may not have.
-  template <class Make>
-  void launch_wide(Context& c, const Maps& m, Make make) const {
+  /// Calls with<lanes>() for as many neighbouring channels as 16 bytes hold, which maps of floats may not have.
+  template <class With>
+  static void with_lanes(const Maps& m, With with) {
     if constexpr (sizeof(T) == sizeof(float)) {
-      if (m.stride % wide != 0) return device_->launch(c.queue_, make.template operator()<1>());
+      if (m.stride % wide != 0) return with.template operator()<1>();
     }
-    device_->launch(c.queue_, make.template operator()<wide>());
+    with.template operator()<wide>();
+  }
+  void to_maps(Context& c, const Maps& m, const float* from, const T* relu, T* to) const {
+    with_lanes(m, [&]<int lanes>() { device_->launch(c.queue_, ToMaps<T, lanes>{m, from, relu, to}); });
+  }
+  void sample(Context& c, const Affine* affine, const std::uint8_t* rgb, int n) const {
+    device_->launch(c.queue_, SampleImages<T>{maps(spec_.input_dims), n, {spec_.image[0], spec_.image[1], spec_.image[2]}, affine, rgb,
+                                              c.template map<T>(spec_.input)});
   }
 
   /// n plain images or vectors of the host to the device's layout, the rest of the batch zeros.
-  void send(Context& c, const Dims& dims, const float* from, int n, const T* relu, std::byte* to, float scale = 1) const {
+  void send(Context& c, const Dims& dims, const float* from, int n, const T* relu, T* to_map, float* to_vector, float scale = 1) const {
     const std::size_t given = dims.size() * static_cast<std::size_t>(n), all = dims.size() * static_cast<std::size_t>(batch_);
-    float* const there = dims.is_vector() ? reinterpret_cast<float*>(to) : c.plain_.template as<float>();
+    float* const there = dims.is_vector() ? to_vector : c.plain_.template as<float>();
     if (scale == 1 && given == all) {
       device_->upload(c.queue_, there, from, all * sizeof(float));
     } else {
@@ -274,202 +302,210 @@ class Program {
       std::transform(from, from + given, plain.begin(), [scale](float x) { return x * scale; });
       device_->upload(c.queue_, there, plain.data(), all * sizeof(float));
     }
-    if (dims.is_vector()) return;
-    const Maps m = maps(dims);
-    launch_wide(c, m, [&]<int lanes>() { return ToMaps<T, lanes>{m, there, relu, reinterpret_cast<T*>(to)}; });
+    if (dims.is_image()) to_maps(c, maps(dims), there, relu, to_map);
   }
 
-  void receive(Context& c, const Dims& dims, const std::byte* from, int n, float* to) const {
-    const void* there = from;
-    if (dims.is_image()) {
-      there = c.plain_.template as<float>();
-      device_->launch(c.queue_, ToPlain<T>{maps(dims), reinterpret_cast<const T*>(from), c.plain_.template as<float>()});
-    }
+  void receive(Context& c, const Dims& dims, int value, int n, float* to) const {
+    const float* there = c.plain_.template as<float>();
+    if (dims.is_vector()) there = c.vector(value);
+    else device_->launch(c.queue_, ToPlain<T>{maps(dims), c.template map<T>(value), c.plain_.template as<float>()});
     device_->download(c.queue_, to, there, dims.size() * static_cast<std::size_t>(n) * sizeof(float));
   }
 
-  void run(Context& c, std::size_t i) const {
+  void run(Context& c, std::size_t i, Work& work) const {
     const op::Operation& o = spec_.operations[i];
     const Weights& w = weights_[i];
-    const int in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size());
-    T* const x = c.template value<T>(o.inputs[0]);
-    T* const y = c.template value<T>(o.output);
-    auto* const vector_x = c.template value<float>(o.inputs[0]);
-    auto* const vector_y = c.template value<float>(o.output);
+    const int in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size()), v = o.inputs[0];
+    T* const x = c.template map<T>(v);
+    T* const y = c.template map<T>(o.output);
+    float* const vector_x = c.vector(v);
+    float* const vector_y = c.vector(o.output);
     const bool relu = o.activation == op::Activation::relu;
+    const std::int64_t vector_numbers = std::int64_t{batch_} * out;
     switch (o.kind) {
       case op::Kind::convolution: {
         std::vector<void*> operands{x, w.packed.template as<void>()};
         if (o.bias >= 0) operands.push_back(w.packed_bias.template as<void>());
         operands.push_back(y);
-        device_->execute(c.queue_, *w.forward, operands, c.workspace_.template as<void>());
+        work.execute(*w.forward, operands, c.workspace_.template as<void>());
         break;
       }
-      case op::Kind::dense:
-        device_->launch(c.queue_, DenseForward{batch_, in, out, relu, vector_x, w.kernel.template as<float>(),
-                                               w.bias.template as<float>(), vector_y});
+      case op::Kind::dense: {
+        const DenseForward dense{batch_, in, out, relu, vector_x, w.kernel, w.bias, vector_y};
+        if (large(o)) work.launch(dense);
+        else work.image_by_image(dense);
         break;
+      }
       case op::Kind::max_pool: {
         const Maps from = maps(o.in), to = maps(o.out);
-        launch_wide(c, to, [&]<int lanes>() { return MaxPool<T, lanes>{from, to, o.window, x, y}; });
+        with_lanes(to, [&]<int lanes>() { work.launch(MaxPool<T, lanes>{from, to, o.window, x, y}); });
         break;
       }
       case op::Kind::global_average_pool:
-        device_->launch(c.queue_, GlobalAverage<T>{maps(o.in), x, vector_y});
+        work.image_by_image(GlobalAverage<T>{maps(o.in), x, vector_y});
         break;
       case op::Kind::flatten:
-        if (o.in.is_vector()) add_relu(c, o, vector_x, nullptr, vector_y);
-        else device_->launch(c.queue_, ToPlain<T>{maps(o.in), x, vector_y});
+        if (o.in.is_vector()) work.image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, nullptr, vector_y});
+        else work.image_by_image(ToPlain<T>{maps(o.in), x, vector_y});
         break;
       case op::Kind::add:
-        if (o.out.is_image()) add_relu(c, o, x, c.template value<T>(o.inputs[1]), y);
-        else add_relu(c, o, vector_x, c.template value<float>(o.inputs[1]), vector_y);
+        if (o.out.is_image()) work.launch(AddRelu<T>{maps(o.out).numbers(), relu, x, c.template map<T>(o.inputs[1]), y});
+        else work.image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, c.vector(o.inputs[1]), vector_y});
         break;
       case op::Kind::activation:
-        if (o.activation == op::Activation::softmax) device_->launch(c.queue_, Softmax{batch_, out, vector_x, vector_y});
-        else if (o.activation == op::Activation::sigmoid) device_->launch(c.queue_, Sigmoid{std::int64_t{batch_} * out, vector_x, vector_y});
-        else if (o.out.is_image()) add_relu(c, o, x, nullptr, y);
-        else add_relu(c, o, vector_x, nullptr, vector_y);
+        if (o.activation == op::Activation::softmax) work.image_by_image(Softmax{batch_, out, vector_x, vector_y});
+        else if (o.activation == op::Activation::sigmoid) work.image_by_image(Sigmoid{vector_numbers, vector_x, vector_y});
+        else if (o.out.is_image()) work.launch(AddRelu<T>{maps(o.out).numbers(), relu, x, nullptr, y});
+        else work.image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, nullptr, vector_y});
         break;
       default: break;  // refused by the constructor
     }
   }
-
-  template <class Of>
-  void add_relu(Context& c, const op::Operation& o, const Of* x, std::type_identity_t<const Of*> other, Of* y) const {
-    const std::int64_t numbers = o.out.is_image() ? maps(o.out).numbers() : std::int64_t{batch_} * static_cast<int>(o.out.size());
-    device_->launch(c.queue_, AddRelu<Of>{numbers, o.activation == op::Activation::relu, x, other, y});
-  }
+  static bool large(const op::Operation& o) { return o.in.size() * o.out.size() > large_kernel; }
 
   /// Whether all gradients came out finite.
   bool run_backward(Context& c, int n, const float* seed, float* gradients) const {
-    const float back = 1 / c.loss_scale;
-    std::byte* const seeded = c.template gradient<std::byte>(spec_.output);
     const bool logits = c.seed == Seed::logits;
-    send(c, spec_.output_dims, seed, n, spec_.output_dims.is_image() && ends_in_relu() ? c.template value<T>(spec_.output) : nullptr,
-         seeded, c.loss_scale);
-    if (c.recorded_logits_ != logits || c.recorded_back_ != back) {
-      c.backward_.clear();
-      c.recorded_logits_ = logits;
-      c.recorded_back_ = back;
+    const bool last_relu = spec_.output_dims.is_image() && ends_in_relu();
+    if (const StepSettings now{.loss_scale = c.loss_scale, .back = 1 / c.loss_scale}; now != c.sent_) {
+      c.sent_ = now;
+      device_->upload(c.queue_, c.settings_.template as<void>(), &now, sizeof now);
     }
+    send(c, spec_.output_dims, seed, n, last_relu ? c.template map<T>(spec_.output) : nullptr, c.template map_gradient<T>(spec_.output),
+         c.vector_gradient(spec_.output), c.loss_scale);
+    if (c.recorded_logits_ != logits) c.backward_.clear();
+    c.recorded_logits_ = logits;
     device_->replay(c.queue_, c.backward_, [&] {
-      for (std::size_t i = spec_.operations.size(); i-- > 0;) {
-        const op::Operation& o = spec_.operations[i];
-        if (!o.backward()) continue;
-        op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) { run(c, k); });
-        run_backward(c, i, logits && o.output == spec_.output, back);
-      }
+      Work work(*device_, c.queue_, batch_);
+      run_backward_operations(c, logits, work);
+      work.finish();
     });
     bool finite = true;
+    for_each_gradient([&](int p) {
+      const std::span<float> here(gradients + info(p).gradient, info(p).parameter.size());
+      device_->download(c.queue_, here.data(), c.gradients_.template as<float>() + info(p).gradient, here.size_bytes());
+      finite = finite && std::ranges::all_of(here, [](float g) { return std::isfinite(g); });
+    });
+    return finite;
+  }
+  void run_backward_operations(Context& c, bool logits, Work& work) const {
+    for (std::size_t i = spec_.operations.size(); i-- > 0;) {
+      const op::Operation& o = spec_.operations[i];
+      if (!o.backward()) continue;
+      op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) { run(c, k, work); });
+      run_backward(c, i, logits && o.output == spec_.output, work);
+    }
+  }
+  /// Of each parameter that backward gives a gradient of.
+  template <class Act>
+  void for_each_gradient(Act act) const {
     for (const op::Operation& o : spec_.operations) {
       for (const int p : {o.kernel, o.bias}) {
-        if (!trains(p) || !o.gradient_parameters) continue;
-        const std::span<float> here(gradients + info(p).gradient, info(p).parameter.size());
-        device_->download(c.queue_, here.data(), c.gradients_.template as<float>() + info(p).gradient, here.size_bytes());
-        finite = finite && std::ranges::all_of(here, [](float g) { return std::isfinite(g); });
+        if (trains(p) && o.gradient_parameters) act(p);
       }
     }
-    return finite;
   }
 
   [[nodiscard]] bool ends_in_relu() const {
     return !spec_.operations.empty() && spec_.operations.back().activation == op::Activation::relu;
   }
 
-  void run_backward(Context& c, std::size_t i, bool logits, float back) const {
+  void run_backward(Context& c, std::size_t i, bool logits, Work& work) const {
     const op::Operation& o = spec_.operations[i];
     const Weights& w = weights_[i];
     const int v = o.inputs[0], in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size());
     const bool wanted = o.gradient_in && spec_.gradients[static_cast<std::size_t>(v)].bytes != 0;
-    auto* const gradients = c.gradients_.template as<float>();
-    const auto gradient_of = [&](int p) { return trains(p) && o.gradient_parameters ? gradients + info(p).gradient : nullptr; };
-    T* const x = c.template value<T>(v);
-    T* const dy = c.template gradient<T>(o.output);
-    T* const dx = wanted ? c.template gradient<T>(v) : nullptr;
-    auto* const vector_dy = reinterpret_cast<float*>(dy);
-    auto* const vector_dx = reinterpret_cast<float*>(dx);
+    const float* const back = &c.settings()->back;
+    const auto gradient_of = [&](int p) {
+      return trains(p) && o.gradient_parameters ? c.gradients_.template as<float>() + info(p).gradient : nullptr;
+    };
+    T* const x = c.template map<T>(v);
+    T* const dy = c.template map_gradient<T>(o.output);
+    T* const dx = wanted ? c.template map_gradient<T>(v) : nullptr;
+    float* const vector_dy = c.vector_gradient(o.output);
+    float* const vector_dx = wanted ? c.vector_gradient(v) : nullptr;
+    const std::int64_t vector_numbers = std::int64_t{batch_} * out;
     // A ReLU that ends the program has no reader that masked its gradient: it does so itself, in place.
     if (o.output == spec_.output && o.activation == op::Activation::relu && o.kind == op::Kind::dense) {
-      device_->launch(c.queue_, ActivationBackward{std::int64_t{batch_} * out, false, c.template value<float>(o.output), vector_dy, nullptr, vector_dy});
+      work.image_by_image(ActivationBackward{vector_numbers, false, c.vector(o.output), vector_dy, nullptr, vector_dy});
     }
     switch (o.kind) {
       case op::Kind::convolution: {
         if (w.weight_gradient != nullptr && o.gradient_parameters) {
-          const std::array<void*, 3> operands{x, dy, c.kernel_gradient_.template as<void>()};
-          device_->execute(c.queue_, *w.weight_gradient, operands, c.workspace_.template as<void>());
+          auto* const packed = reinterpret_cast<T*>(c.kernel_gradients_.template as<std::byte>() + w.kernel_gradient_at);
+          auto* const packed_bias = reinterpret_cast<float*>(c.bias_gradients_.template as<std::byte>() + w.bias_gradient_at);
+          work.execute(*w.weight_gradient, std::array<void*, 3>{x, dy, packed}, c.workspace_.template as<void>());
           if (w.bias_gradient != nullptr) {
-            const std::array<void*, 2> sums{dy, c.bias_gradient_.template as<void>()};
-            device_->execute(c.queue_, *w.bias_gradient, sums, c.workspace_.template as<void>());
+            work.execute(*w.bias_gradient, std::array<void*, 2>{dy, packed_bias}, c.workspace_.template as<void>());
           }
-          device_->launch(c.queue_, UnpackGradients<T>{w.shape, back, c.kernel_gradient_.template as<T>(),
-                                                       c.bias_gradient_.template as<float>(), gradient_of(o.kernel), gradient_of(o.bias)});
+          work.later(UnpackGradients<T>{w.shape, back, packed, packed_bias, gradient_of(o.kernel), gradient_of(o.bias)});
         }
         if (dx == nullptr) break;
         std::vector<void*> operands{dy, w.packed.template as<void>()};
         if (mask_of(v)) operands.push_back(x);
         operands.push_back(dx);
-        device_->execute(c.queue_, *w.data_gradient, operands, c.workspace_.template as<void>());
+        work.execute(*w.data_gradient, operands, c.workspace_.template as<void>());
         break;
       }
       case op::Kind::dense: {
         float* const kernel = gradient_of(o.kernel);
         float* const bias = gradient_of(o.bias);
         if (kernel != nullptr || bias != nullptr) {
-          device_->launch(c.queue_, DenseBackwardWeights{batch_, in, out, back, c.template value<float>(v), vector_dy, kernel, bias});
+          work.later(DenseBackwardWeights{batch_, in, out, back, c.vector(v), vector_dy, kernel, bias});
         }
-        if (dx != nullptr) {
-          device_->launch(c.queue_, DenseBackwardData{batch_, in, out, vector_dy, w.kernel.template as<float>(),
-                                                      mask<float>(c, v), vector_dx});
+        if (vector_dx != nullptr) {
+          const DenseBackwardData dense{batch_, in, out, vector_dy, w.kernel, vector_mask(c, v), vector_dx};
+          if (large(o)) work.launch(dense);
+          else work.image_by_image(dense);
         }
         break;
       }
       case op::Kind::max_pool: {
         if (dx == nullptr) break;
         const Maps from = maps(o.in), to = maps(o.out);
-        launch_wide(c, from, [&]<int lanes>() {
-          return MaxPoolBackward<T, lanes>{from, to, o.window, mask_of(v), x, c.template value<T>(o.output), dy, dx};
+        with_lanes(from, [&]<int lanes>() {
+          work.launch(MaxPoolBackward<T, lanes>{from, to, o.window, mask_of(v), x, c.template map<T>(o.output), dy, dx});
         });
         break;
       }
-      case op::Kind::global_average_pool: {
-        if (dx == nullptr) break;
-        const Maps m = maps(o.in);
-        launch_wide(c, m, [&]<int lanes>() { return GlobalAverageBackward<T, lanes>{m, vector_dy, mask<T>(c, v), dx}; });
+      case op::Kind::global_average_pool:
+        if (dx != nullptr) work.image_by_image(GlobalAverageBackward<T, PerImage<T>::lanes>{maps(o.in), vector_dy, map_mask(c, v), dx});
         break;
-      }
-      case op::Kind::flatten: {
-        if (dx == nullptr) break;
-        const Maps m = maps(o.in);
-        launch_wide(c, m, [&]<int lanes>() { return ToMaps<T, lanes>{m, vector_dy, mask<T>(c, v), dx}; });
+      case op::Kind::flatten:
+        if (dx != nullptr) work.image_by_image(ToMaps<T, PerImage<T>::lanes>{maps(o.in), vector_dy, map_mask(c, v), dx});
         break;
-      }
       case op::Kind::activation: {
-        if (dx == nullptr) break;
-        auto* const y = c.template value<float>(o.output);
+        if (vector_dx == nullptr) break;
+        const float* const y = c.vector(o.output);
         if (o.activation == op::Activation::softmax && !logits) {
-          device_->launch(c.queue_, SoftmaxBackward{batch_, out, y, vector_dy, vector_dx});
+          work.image_by_image(SoftmaxBackward{batch_, out, y, vector_dy, vector_dx});
           break;
         }
         const bool slope = !logits && o.activation == op::Activation::sigmoid;
         // A ReLU's own mask is applied by the reader of its output, or here where there is none.
         const bool last_relu = o.activation == op::Activation::relu && o.output == spec_.output;
-        device_->launch(c.queue_, ActivationBackward{std::int64_t{batch_} * out, slope, slope || last_relu ? y : nullptr, vector_dy,
-                                                     mask<float>(c, v), vector_dx});
+        work.image_by_image(ActivationBackward{vector_numbers, slope, slope || last_relu ? y : nullptr, vector_dy, vector_mask(c, v), vector_dx});
         break;
       }
       default: break;  // refused at compile time
     }
   }
 
+  struct VectorPlaces {
+    std::size_t value = 0, gradient = 0;  // the first number for an image of a batch of one
+  };
   ProgramSpec spec_;
   int batch_;
   const float* parameters_;
   Device* device_;
   mutable typename Device::Queue queue_;
+  Buffer<Device> trained_;        // parameters that train, as gradients lie
   std::vector<Weights> weights_;  // by operation
   std::vector<bool> masks_;       // by value: see mask_of
-  std::size_t workspace_ = 0, kernel_gradient_ = 0, bias_gradient_ = 0;
+  std::vector<VectorPlaces> vectors_;  // by value
+  std::size_t vector_numbers_ = 0;
+  bool trains_ = false;
+  std::size_t workspace_ = 0, kernel_gradient_bytes_ = 0, bias_gradient_bytes_ = 0;
   std::size_t gradient_numbers_ = 0;
 };
 

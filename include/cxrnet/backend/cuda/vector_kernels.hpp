@@ -16,7 +16,7 @@ struct DenseForward {
   const float* bias;  ///< null: none
   float* y;
 
-  [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(batch) * out; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return static_cast<std::int64_t>(batch) * out; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const std::int64_t unit = i % out;
     const float* const image = x + i / out * in;
@@ -42,7 +42,7 @@ struct DenseBackwardData {
   const float* mask;
   float* dx;
 
-  [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(batch) * in; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return static_cast<std::int64_t>(batch) * in; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     float sum = 0;
     if (mask == nullptr || mask[i] > 0) {
@@ -61,26 +61,28 @@ struct DenseBackwardData {
   }
 };
 
-/// dW = x^T dy and, behind it in the index space, dbias = the sum of dy; both times `scale`. Images are summed in order.
+/// dW = x^T dy and, behind it in the index space, dbias = the sum of dy; both times what `scale` points to. Images are summed in
+/// order.
 struct DenseBackwardWeights {
   int batch, in, out;
-  float scale;
+  const float* scale;
   const float* x;
   const float* dy;
   float* kernel;  ///< null: not wanted
   float* bias;    ///< null: not wanted
 
-  [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(in + 1) * out; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return static_cast<std::int64_t>(in + 1) * out; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const std::int64_t from = i / out, unit = i % out;
     float* const to = from == in ? (bias == nullptr ? nullptr : bias + unit) : (kernel == nullptr ? nullptr : kernel + i);
     if (to == nullptr) return;
     float sum = 0;
     for (std::int64_t n = 0; n < batch; ++n) sum += dy[n * out + unit] * (from == in ? 1.0F : x[n * in + from]);
-    *to = sum * scale;
+    *to = sum * *scale;
   }
   template <class Visit>
   void operands(Visit visit) const {
+    reads(visit, scale, 1);
     reads(visit, x, static_cast<std::int64_t>(batch) * in);
     reads(visit, dy, static_cast<std::int64_t>(batch) * out);
     if (kernel != nullptr) writes(visit, kernel, static_cast<std::int64_t>(in) * out);
@@ -94,7 +96,7 @@ struct Softmax {
   const float* x;
   float* y;
 
-  [[nodiscard]] std::int64_t count() const { return batch; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return batch; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const float* const from = x + i * size;
     float* const to = y + i * size;
@@ -110,6 +112,32 @@ struct Softmax {
   }
 };
 
+/// The gradient of a loss by what went into the last activation, times what `scale` points to, in the form that losses share
+/// (train/loss.hpp): (y slope - truth) weight / divisor.
+struct LossGradient {
+  int batch, size;
+  const float* y;
+  const float* truth;
+  const float* slope;    ///< an image's
+  const float* weight;   ///< an image's
+  const float* divisor;  ///< one
+  const float* scale;    ///< one
+  float* dx;
+
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return static_cast<std::int64_t>(batch) * size; }
+  CXRNET_BOTH void operator()(std::int64_t i) const {
+    const std::int64_t image = i / size;
+    dx[i] = (y[i] * slope[image] - truth[i]) * weight[image] / *divisor * *scale;
+  }
+  template <class Visit>
+  void operands(Visit visit) const {
+    for (const float* numbers : {y, truth}) reads(visit, numbers, count());
+    for (const float* numbers : {slope, weight}) reads(visit, numbers, batch);
+    for (const float* one : {divisor, scale}) reads(visit, one, 1);
+    writes(visit, dx, count());
+  }
+};
+
 /// From the output y: dx = y (dy - the sum of y dy).
 struct SoftmaxBackward {
   int batch, size;
@@ -117,7 +145,7 @@ struct SoftmaxBackward {
   const float* dy;
   float* dx;
 
-  [[nodiscard]] std::int64_t count() const { return batch; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return batch; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const std::int64_t first = i * size;
     float dot = 0;
@@ -139,7 +167,7 @@ struct Sigmoid {
   const float* x;
   float* y;
 
-  [[nodiscard]] std::int64_t count() const { return numbers; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return numbers; }
   CXRNET_BOTH void operator()(std::int64_t i) const { y[i] = 1.0F / (1.0F + expf(-x[i])); }
   template <class Visit>
   void operands(Visit visit) const {
@@ -158,7 +186,7 @@ struct ActivationBackward {
   const float* mask;
   float* dx;
 
-  [[nodiscard]] std::int64_t count() const { return numbers; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return numbers; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     float slope = 1;
     if (y != nullptr) slope = sigmoid ? y[i] * (1 - y[i]) : (y[i] > 0 ? 1.0F : 0.0F);

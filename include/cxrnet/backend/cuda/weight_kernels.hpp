@@ -27,7 +27,7 @@ struct PackWeights {
   T* packed;
   T* packed_bias;
 
-  [[nodiscard]] std::int64_t count() const { return shape.working() + (bias == nullptr ? 0 : shape.out_stride); }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return shape.working() + (bias == nullptr ? 0 : shape.out_stride); }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const ConvolutionWeights& s = shape;
     if (i >= s.working()) {
@@ -48,28 +48,29 @@ struct PackWeights {
   }
 };
 
-/// The gradients of a kernel (in the working layout) and of a bias (f32), times `scale`, as logical gradients.
+/// The gradients of a kernel (in the working layout) and of a bias (f32), times what `scale` points to, as logical gradients.
 template <class T>
 struct UnpackGradients {
   ConvolutionWeights shape;
-  float scale;
+  const float* scale;
   const T* packed;
   const float* packed_bias;
   float* kernel;
   float* bias;  ///< null: not wanted
 
-  [[nodiscard]] std::int64_t count() const { return shape.logical() + (bias == nullptr ? 0 : shape.out); }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return shape.logical() + (bias == nullptr ? 0 : shape.out); }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const ConvolutionWeights& s = shape;
     if (i >= s.logical()) {
-      bias[i - s.logical()] = packed_bias[i - s.logical()] * scale;
+      bias[i - s.logical()] = packed_bias[i - s.logical()] * *scale;
       return;
     }
     const std::int64_t k = i % s.out, c = i / s.out % s.in, tap = i / s.out / s.in;
-    kernel[i] = to_float(packed[(k * s.height * s.width + tap) * s.in_stride + c]) * scale;
+    kernel[i] = to_float(packed[(k * s.height * s.width + tap) * s.in_stride + c]) * *scale;
   }
   template <class Visit>
   void operands(Visit visit) const {
+    reads(visit, scale, 1);
     reads(visit, packed, shape.working());
     writes(visit, kernel, shape.logical());
     if (bias == nullptr) return;

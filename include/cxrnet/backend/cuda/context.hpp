@@ -1,0 +1,146 @@
+#pragma once
+#include <cxrnet/augment/geometry.hpp>
+#include <cxrnet/backend/cuda/device.hpp>
+#include <cxrnet/backend/cuda/update_kernels.hpp>
+#include <cxrnet/backend/program.hpp>
+#include <cxrnet/core/error.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+
+namespace cxrnet::cuda {
+
+/// What a step's kernels are told, on the device; truths, slopes, weights and updates lie behind it.
+struct StepSettings {
+  float loss_scale = 1;  ///< gradients are computed times it,
+  float back = 1;        ///< and given times 1 / it
+  float divisor = 1;
+  int update = 0;
+  double limit = 0;
+  op::ClipBy clip = op::ClipBy::nothing;
+
+  friend bool operator==(const StepSettings&, const StepSettings&) = default;
+};
+
+/// Decoded images on their way to a device: one batch is brought there while the other is worked on.
+template <class Device>
+struct Staging {
+  struct Half {
+    Half(Device& device, std::size_t bytes) : host(device, bytes), there(device, bytes), arrived(device), read(device) {}
+    typename Device::HostBuffer host;
+    Buffer<Device> there;  // maps, and behind them bytes
+    typename Device::Event arrived, read;
+    int n = 0;
+    bool used = false;
+  };
+  Staging(Device& device, std::size_t bytes) : queue(device), halves{Half(device, bytes), Half(device, bytes)} {}
+  typename Device::Queue queue;  // of copies
+  std::array<Half, 2> halves;
+  std::size_t next = 0;
+  Half* staged = nullptr;
+};
+
+/// One thread's memory on the device for a Program, and its queue; memory of the host is not needed.
+template <class Program>
+class ContextOf : public CallSettings {
+  using Device = typename Program::Device;
+  static constexpr bool half = Program::number == Number::half;
+  static constexpr float largest_loss_scale = 32768;
+  static constexpr int steps_before_growing = 2000;  // as PyTorch's GradScaler
+
+ public:
+  ContextOf(const Program& program, std::byte*, std::byte*)
+      : program_(&program), queue_(*program.device_),
+        arena_(*program.device_, program.spec_.bytes * static_cast<std::size_t>(program.batch_)),
+        vectors_(*program.device_, program.vector_numbers_ * static_cast<std::size_t>(program.batch_) * sizeof(float)),
+        input_(*program.device_, program.trains_ ? program.input_bytes() : 0),
+        workspace_(*program.device_, program.workspace_),
+        plain_(*program.device_, program.plain_numbers() * sizeof(float)),
+        gradients_(*program.device_, program.gradient_numbers_ * sizeof(float)),
+        kernel_gradients_(*program.device_, program.kernel_gradient_bytes_),
+        bias_gradients_(*program.device_, program.bias_gradient_bytes_),
+        settings_(*program.device_, program.trains_ ? program.settings_bytes() : 0),
+        maps_(*program.device_, program.spec_.image.size() == 3 ? static_cast<std::size_t>(program.batch_) * sizeof(Affine) : 0) {}
+  float loss_scale = half ? largest_loss_scale : 1.0F;  ///< of the next backward
+
+  static constexpr std::size_t carried = half ? 2 : 0;
+  /// What a training goes on with: the loss's scale, and the steps since it last fell.
+  void carry([[maybe_unused]] std::span<float> to) const {
+    if constexpr (carried != 0) {
+      to[0] = loss_scale;
+      to[1] = static_cast<float>(steps_without_loss_);
+    }
+  }
+  /// ArgumentError where that is none.
+  void carry_on([[maybe_unused]] std::span<const float> from) {
+    if constexpr (carried != 0) {
+      const bool scale = from[0] >= 1 && from[0] <= largest_loss_scale && std::exp2(std::round(std::log2(from[0]))) == from[0];
+      if (!scale || !(from[1] >= 0 && from[1] < static_cast<float>(steps_before_growing)) || from[1] != std::floor(from[1])) {
+        throw ArgumentError("The state to train on from has a scale of the loss that none is: was it kept by another version?");
+      }
+      loss_scale = from[0];
+      steps_without_loss_ = static_cast<int>(from[1]);
+    }
+  }
+
+ private:
+  friend Program;
+  template <class>
+  friend class TrainingOf;
+
+  /// Whether a backward that lost gradients to infinity is worth another, with half the scale.
+  bool scale_down() {
+    if (!half || loss_scale <= 1) return false;
+    loss_scale /= 2;
+    steps_without_loss_ = 0;
+    return true;
+  }
+  void count_step() {
+    if (!half || ++steps_without_loss_ < steps_before_growing) return;
+    loss_scale = std::min(largest_loss_scale, loss_scale * 2);
+    steps_without_loss_ = 0;
+  }
+
+  template <class To>
+  [[nodiscard]] To* at(const Slot& slot) const {
+    return reinterpret_cast<To*>(arena_.template as<std::byte>() + slot.offset * static_cast<std::size_t>(program_->batch_));
+  }
+  [[nodiscard]] float* vector_at(std::size_t offset) const {
+    return vectors_.template as<float>() + offset * static_cast<std::size_t>(program_->batch_);
+  }
+  /// Maps in the plan's slots; what a training step begins with in a place that nothing else takes, for it may be made again.
+  template <class To>
+  [[nodiscard]] To* map(int v) const {
+    if (v == program_->spec_.input && input_.bytes() != 0) return input_.template as<To>();
+    return at<To>(program_->spec_.values[static_cast<std::size_t>(v)]);
+  }
+  template <class To>
+  [[nodiscard]] To* map_gradient(int v) const {
+    return at<To>(program_->spec_.gradients[static_cast<std::size_t>(v)]);
+  }
+  /// Vectors each in a place of their own: images may then go through several operations at different times.
+  [[nodiscard]] float* vector(int v) const { return vector_at(program_->vectors_[static_cast<std::size_t>(v)].value); }
+  [[nodiscard]] float* vector_gradient(int v) const { return vector_at(program_->vectors_[static_cast<std::size_t>(v)].gradient); }
+  [[nodiscard]] const StepSettings* settings() const { return settings_.template as<StepSettings>(); }
+
+  const Program* program_;
+  typename Device::Queue queue_;
+  Buffer<Device> arena_, vectors_, input_, workspace_;
+  Buffer<Device> plain_;      // the input, the output and the seed as the host has them
+  Buffer<Device> gradients_;  // of what trains here, as the host has them
+  Buffer<Device> kernel_gradients_, bias_gradients_;  // of convolutions, as cuDNN gives them
+  Buffer<Device> settings_;
+  StepSettings sent_{.loss_scale = 0};  // what settings_ has
+  Buffer<Device> maps_;                 // of decoded images' coordinates
+  typename Device::Recording forward_, backward_;
+  bool recorded_logits_ = false;  // what backward_ is of
+  int steps_without_loss_ = 0;
+  std::unique_ptr<Staging<Device>> staging_;
+};
+
+}  // namespace cxrnet::cuda
