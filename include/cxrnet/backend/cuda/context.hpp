@@ -90,8 +90,8 @@ class ContextOf : public CallSettings {
 
  private:
   friend Program;
-  template <class>
-  friend class TrainingOf;
+  friend typename Program::Operations;
+  friend typename Program::Training;
 
   /// Whether a backward that lost gradients to infinity is worth another, with half the scale.
   bool scale_down() {

@@ -47,25 +47,23 @@ class CudaDevice {
 
   class Queue {
    public:
-    explicit Queue(CudaDevice&) {
-      cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
-      try {
-        cuda::check(cudnnCreate(&handle_), "opening a handle");
-        cuda::check(cudnnSetStream(handle_, stream_), "giving a handle its stream");
-      } catch (const BackendError&) {
-        close();
-        throw;
-      }
-    }
+    explicit Queue(CudaDevice&) { cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream"); }
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
-    ~Queue() { close(); }
+    ~Queue() {
+      if (handle_ != nullptr) cudnnDestroy(handle_);
+      cudaStreamDestroy(stream_);
+    }
 
    private:
     friend class CudaDevice;
-    void close() {
-      if (handle_ != nullptr) cudnnDestroy(handle_);
-      cudaStreamDestroy(stream_);
+    /// cuDNN's, made when it is first needed: a queue of copies needs none.
+    cudnnHandle_t handle() {
+      if (handle_ == nullptr) {
+        cuda::check(cudnnCreate(&handle_), "opening a handle");
+        cuda::check(cudnnSetStream(handle_, stream_), "giving a handle its stream");
+      }
+      return handle_;
     }
     cudaStream_t stream_ = nullptr;
     cudnnHandle_t handle_ = nullptr;
@@ -158,7 +156,7 @@ class CudaDevice {
     const std::string key = describe(graph);
     if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
     if (!builder_) builder_.emplace(*this);
-    const Target target = Target::here(builder_->handle_);
+    const Target target = Target::here(builder_->handle());
     auto found = files_ ? files_->find(graph, key_, target) : std::nullopt;
     const bool kept = found.has_value();
     Plan made{kept ? std::move(*found) : build_plan(graph, target), {}};
@@ -167,7 +165,7 @@ class CudaDevice {
     return plans_.emplace(key, std::move(made)).first->second;
   }
   void execute(Queue& queue, const Plan& plan, std::span<void* const> operands, void* workspace) {
-    cuda::execute(queue.handle_, plan, operands, workspace);
+    cuda::execute(queue.handle(), plan, operands, workspace);
   }
 
   /// Runs it as it is the first time, for cuDNN loads what it needs when a plan first runs, which cannot be recorded; records

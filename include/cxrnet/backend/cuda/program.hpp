@@ -2,6 +2,7 @@
 #include <cxrnet/backend/cuda/context.hpp>
 #include <cxrnet/backend/cuda/launches.hpp>
 #include <cxrnet/backend/cuda/layer_weights.hpp>
+#include <cxrnet/backend/cuda/operations.hpp>
 #include <cxrnet/backend/cuda/sample_kernel.hpp>
 #include <cxrnet/backend/program.hpp>
 
@@ -41,6 +42,7 @@ class Program {
   static constexpr Number number = number_;
   using Context = ContextOf<Program>;
   using Training = TrainingOf<Program>;
+  using Operations = OperationsOf<Program>;
 
   Program(const ProgramSpec& spec, int batch, const float* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters), device_(&Device::current()), queue_(*device_),
@@ -164,11 +166,8 @@ class Program {
 
  private:
   friend Context;
-  template <class>
-  friend class TrainingOf;
-  static constexpr int wide = 16 / static_cast<int>(sizeof(T));
-  /// Numbers of a dense layer's kernel beyond which it gets a launch of its own: all processors read it together then.
-  static constexpr std::size_t large_kernel = std::size_t{1} << 18U;
+  friend Operations;
+  friend Training;
   using Weights = LayerWeights<number_, Device>;
   using Work = Launches<T, Device>;
 
@@ -198,7 +197,8 @@ class Program {
     });
   }
   void run_operations(Context& c, Work& work) const {
-    for (std::size_t i = 0; i < spec_.operations.size(); ++i) run(c, i, work);
+    Operations run(*this, c, work);
+    for (std::size_t i = 0; i < spec_.operations.size(); ++i) run.forward(i);
   }
 
   /// The same, one after the other, for who wants times or values.
@@ -208,7 +208,7 @@ class Program {
       {
         const Stopwatch watch(c.profile == nullptr ? nullptr : &c.profile->seconds[i]);
         Work work(*device_, c.queue_, batch_);
-        run(c, i, work);
+        Operations(*this, c, work).forward(i);
         work.finish();
         if (c.profile != nullptr) device_->wait(c.queue_);
       }
@@ -266,25 +266,14 @@ class Program {
 
   /// Whether a value is a ReLU's output that one operation reads: whoever writes its gradient then applies the ReLU's.
   [[nodiscard]] bool mask_of(int v) const { return masks_[static_cast<std::size_t>(v)]; }
-  [[nodiscard]] const float* vector_mask(const Context& c, int v) const { return mask_of(v) ? c.vector(v) : nullptr; }
-  [[nodiscard]] const T* map_mask(const Context& c, int v) const { return mask_of(v) ? c.template map<T>(v) : nullptr; }
-
   [[nodiscard]] std::size_t plain_numbers() const {
     std::size_t most = std::max(spec_.input_dims.size(), spec_.output_dims.size());
     for (const op::Operation& o : spec_.operations) most = std::max(most, o.out.size());  // for an observer
     return most * static_cast<std::size_t>(batch_);
   }
 
-  /// Calls with<lanes>() for as many neighbouring channels as 16 bytes hold, which maps of floats may not have.
-  template <class With>
-  static void with_lanes(const Maps& m, With with) {
-    if constexpr (sizeof(T) == sizeof(float)) {
-      if (m.stride % wide != 0) return with.template operator()<1>();
-    }
-    with.template operator()<wide>();
-  }
   void to_maps(Context& c, const Maps& m, const float* from, const T* relu, T* to) const {
-    with_lanes(m, [&]<int lanes>() { device_->launch(c.queue_, ToMaps<T, lanes>{m, from, relu, to}); });
+    with_lanes<T>(m, [&]<int lanes>() { device_->launch(c.queue_, ToMaps<T, lanes>{m, from, relu, to}); });
   }
   void sample(Context& c, const Affine* affine, const std::uint8_t* rgb, int n) const {
     device_->launch(c.queue_, SampleImages<T>{maps(spec_.input_dims), n, {spec_.image[0], spec_.image[1], spec_.image[2]}, affine, rgb,
@@ -312,57 +301,6 @@ class Program {
     device_->download(c.queue_, to, there, dims.size() * static_cast<std::size_t>(n) * sizeof(float));
   }
 
-  void run(Context& c, std::size_t i, Work& work) const {
-    const op::Operation& o = spec_.operations[i];
-    const Weights& w = weights_[i];
-    const int in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size()), v = o.inputs[0];
-    T* const x = c.template map<T>(v);
-    T* const y = c.template map<T>(o.output);
-    float* const vector_x = c.vector(v);
-    float* const vector_y = c.vector(o.output);
-    const bool relu = o.activation == op::Activation::relu;
-    const std::int64_t vector_numbers = std::int64_t{batch_} * out;
-    switch (o.kind) {
-      case op::Kind::convolution: {
-        std::vector<void*> operands{x, w.packed.template as<void>()};
-        if (o.bias >= 0) operands.push_back(w.packed_bias.template as<void>());
-        operands.push_back(y);
-        work.execute(*w.forward, operands, c.workspace_.template as<void>());
-        break;
-      }
-      case op::Kind::dense: {
-        const DenseForward dense{batch_, in, out, relu, vector_x, w.kernel, w.bias, vector_y};
-        if (large(o)) work.launch(dense);
-        else work.image_by_image(dense);
-        break;
-      }
-      case op::Kind::max_pool: {
-        const Maps from = maps(o.in), to = maps(o.out);
-        with_lanes(to, [&]<int lanes>() { work.launch(MaxPool<T, lanes>{from, to, o.window, x, y}); });
-        break;
-      }
-      case op::Kind::global_average_pool:
-        work.image_by_image(GlobalAverage<T>{maps(o.in), x, vector_y});
-        break;
-      case op::Kind::flatten:
-        if (o.in.is_vector()) work.image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, nullptr, vector_y});
-        else work.image_by_image(ToPlain<T>{maps(o.in), x, vector_y});
-        break;
-      case op::Kind::add:
-        if (o.out.is_image()) work.launch(AddRelu<T>{maps(o.out).numbers(), relu, x, c.template map<T>(o.inputs[1]), y});
-        else work.image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, c.vector(o.inputs[1]), vector_y});
-        break;
-      case op::Kind::activation:
-        if (o.activation == op::Activation::softmax) work.image_by_image(Softmax{batch_, out, vector_x, vector_y});
-        else if (o.activation == op::Activation::sigmoid) work.image_by_image(Sigmoid{vector_numbers, vector_x, vector_y});
-        else if (o.out.is_image()) work.launch(AddRelu<T>{maps(o.out).numbers(), relu, x, nullptr, y});
-        else work.image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, nullptr, vector_y});
-        break;
-      default: break;  // refused by the constructor
-    }
-  }
-  static bool large(const op::Operation& o) { return o.in.size() * o.out.size() > large_kernel; }
-
   /// Whether all gradients came out finite.
   bool run_backward(Context& c, int n, const float* seed, float* gradients) const {
     const bool logits = c.seed == Seed::logits;
@@ -389,11 +327,12 @@ class Program {
     return finite;
   }
   void run_backward_operations(Context& c, bool logits, Work& work) const {
+    Operations run(*this, c, work);
     for (std::size_t i = spec_.operations.size(); i-- > 0;) {
       const op::Operation& o = spec_.operations[i];
       if (!o.backward()) continue;
-      op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) { run(c, k, work); });
-      run_backward(c, i, logits && o.output == spec_.output, work);
+      op::for_each_recomputed(spec_.operations, i, [&](std::size_t k) { run.forward(k); });
+      run.backward(i, logits && o.output == spec_.output);
     }
   }
   /// Of each parameter that backward gives a gradient of.
@@ -408,87 +347,6 @@ class Program {
 
   [[nodiscard]] bool ends_in_relu() const {
     return !spec_.operations.empty() && spec_.operations.back().activation == op::Activation::relu;
-  }
-
-  void run_backward(Context& c, std::size_t i, bool logits, Work& work) const {
-    const op::Operation& o = spec_.operations[i];
-    const Weights& w = weights_[i];
-    const int v = o.inputs[0], in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size());
-    const bool wanted = o.gradient_in && spec_.gradients[static_cast<std::size_t>(v)].bytes != 0;
-    const float* const back = &c.settings()->back;
-    const auto gradient_of = [&](int p) {
-      return trains(p) && o.gradient_parameters ? c.gradients_.template as<float>() + info(p).gradient : nullptr;
-    };
-    T* const x = c.template map<T>(v);
-    T* const dy = c.template map_gradient<T>(o.output);
-    T* const dx = wanted ? c.template map_gradient<T>(v) : nullptr;
-    float* const vector_dy = c.vector_gradient(o.output);
-    float* const vector_dx = wanted ? c.vector_gradient(v) : nullptr;
-    const std::int64_t vector_numbers = std::int64_t{batch_} * out;
-    // A ReLU that ends the program has no reader that masked its gradient: it does so itself, in place.
-    if (o.output == spec_.output && o.activation == op::Activation::relu && o.kind == op::Kind::dense) {
-      work.image_by_image(ActivationBackward{vector_numbers, false, c.vector(o.output), vector_dy, nullptr, vector_dy});
-    }
-    switch (o.kind) {
-      case op::Kind::convolution: {
-        if (w.weight_gradient != nullptr && o.gradient_parameters) {
-          auto* const packed = reinterpret_cast<T*>(c.kernel_gradients_.template as<std::byte>() + w.kernel_gradient_at);
-          auto* const packed_bias = reinterpret_cast<float*>(c.bias_gradients_.template as<std::byte>() + w.bias_gradient_at);
-          work.execute(*w.weight_gradient, std::array<void*, 3>{x, dy, packed}, c.workspace_.template as<void>());
-          if (w.bias_gradient != nullptr) {
-            work.execute(*w.bias_gradient, std::array<void*, 2>{dy, packed_bias}, c.workspace_.template as<void>());
-          }
-          work.later(UnpackGradients<T>{w.shape, back, packed, packed_bias, gradient_of(o.kernel), gradient_of(o.bias)});
-        }
-        if (dx == nullptr) break;
-        std::vector<void*> operands{dy, w.packed.template as<void>()};
-        if (mask_of(v)) operands.push_back(x);
-        operands.push_back(dx);
-        work.execute(*w.data_gradient, operands, c.workspace_.template as<void>());
-        break;
-      }
-      case op::Kind::dense: {
-        float* const kernel = gradient_of(o.kernel);
-        float* const bias = gradient_of(o.bias);
-        if (kernel != nullptr || bias != nullptr) {
-          work.later(DenseBackwardWeights{batch_, in, out, back, c.vector(v), vector_dy, kernel, bias});
-        }
-        if (vector_dx != nullptr) {
-          const DenseBackwardData dense{batch_, in, out, vector_dy, w.kernel, vector_mask(c, v), vector_dx};
-          if (large(o)) work.launch(dense);
-          else work.image_by_image(dense);
-        }
-        break;
-      }
-      case op::Kind::max_pool: {
-        if (dx == nullptr) break;
-        const Maps from = maps(o.in), to = maps(o.out);
-        with_lanes(from, [&]<int lanes>() {
-          work.launch(MaxPoolBackward<T, lanes>{from, to, o.window, mask_of(v), x, c.template map<T>(o.output), dy, dx});
-        });
-        break;
-      }
-      case op::Kind::global_average_pool:
-        if (dx != nullptr) work.image_by_image(GlobalAverageBackward<T, PerImage<T>::lanes>{maps(o.in), vector_dy, map_mask(c, v), dx});
-        break;
-      case op::Kind::flatten:
-        if (dx != nullptr) work.image_by_image(ToMaps<T, PerImage<T>::lanes>{maps(o.in), vector_dy, map_mask(c, v), dx});
-        break;
-      case op::Kind::activation: {
-        if (vector_dx == nullptr) break;
-        const float* const y = c.vector(o.output);
-        if (o.activation == op::Activation::softmax && !logits) {
-          work.image_by_image(SoftmaxBackward{batch_, out, y, vector_dy, vector_dx});
-          break;
-        }
-        const bool slope = !logits && o.activation == op::Activation::sigmoid;
-        // A ReLU's own mask is applied by the reader of its output, or here where there is none.
-        const bool last_relu = o.activation == op::Activation::relu && o.output == spec_.output;
-        work.image_by_image(ActivationBackward{vector_numbers, slope, slope || last_relu ? y : nullptr, vector_dy, vector_mask(c, v), vector_dx});
-        break;
-      }
-      default: break;  // refused at compile time
-    }
   }
 
   struct VectorPlaces {
