@@ -1,3 +1,4 @@
+#include <cxrnet/backend/cuda/cuda.hpp>
 #include <cxrnet/backend/onednn/onednn.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/layers/batch_norm.hpp>
@@ -17,6 +18,7 @@
 #include "network.hpp"
 #include "npy.hpp"
 #include "shared.hpp"
+#include "simulated_device.hpp"
 
 #include <cmath>
 #include <fstream>
@@ -119,6 +121,9 @@ TEST_CASE("Ten epochs of the head are Keras's", "[train_trainer]") {
   if (!shared) return;
   run_golden<OneDnn>(*shared / "golden/head");
   run_golden<Reference<float>>(*shared / "golden/head");
+  const SimulatedDevice device;
+  run_golden<CudaOn<Float, SimulatedDevice>>(*shared / "golden/head");
+  CHECK(device.hazards == std::vector<std::string>{});
 }
 
 namespace {
