@@ -65,12 +65,30 @@ double sampling_error(int height, int width) {
   return worst;
 }
 
+using Net = Seq<Input<12, 10, 3, ImageNetTorch>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<6, 3, Relu>, GAP, Dense<2, Softmax>>;
+
+/// How many steps a training makes, and what it says, before it meets an image that cannot be read.
+template <class Backend>
+std::pair<int, std::string> steps_before_failing(const ImageDataset& set) {
+  struct Count : Callback {
+    int* steps;
+    explicit Count(int* to) : steps(to) {}
+    void batch_end(TrainingRun&) override { ++*steps; }
+  };
+  ClassifierOf<Net, Backend, ReferenceAugment> net(initial_parameters<Net>(4), 1, 1);
+  std::pair<int, std::string> result{0, ""};
+  Callbacks callbacks;
+  callbacks.add(Count(&result.first));
+  result.second = message_of<ImageError>([&] { fit(net, set, nullptr, {.epochs = 1, .batch = 1, .seed = 8}, std::move(callbacks)); });
+  return result;
+}
+
 /// The losses of two epochs of augmented images, and the probabilities of the images as they are.
 template <class Backend>
 std::vector<double> augmented_training(const ImageDataset& set) {
-  using Net = Seq<Input<12, 10, 3, ImageNetTorch>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<6, 3, Relu>, GAP, Dense<2, Softmax>>;
   ClassifierOf<Net, Backend, ReferenceAugment> net(initial_parameters<Net>(4), 3, 1);
   CHECK((net.prepare_augmented().map != nullptr) == samples_images<Net, Backend>);
+  CHECK(net.stages() == samples_images<Net, Backend>);
   const FitResult result = fit(net, set, nullptr, {.epochs = 2, .batch = 3, .seed = 8});
   std::vector<double> numbers;
   for (const auto& epoch : result.history.epochs) numbers.push_back(epoch.loss);
@@ -98,6 +116,23 @@ TEST_CASE("training on images that the device augments has the CPU's losses", "[
   const auto expected = augmented_training<Reference<float>>(set);
   CHECK(relative_error(augmented_training<Simulated<Float>>(set), expected) < 1e-4);
   CHECK(relative_error(augmented_training<Simulated<Half>>(set), expected) < 2e-2);
+  CHECK(device.hazards == std::vector<std::string>{});
+  CHECK(device.live() == 0);
+}
+
+TEST_CASE("an image that cannot be read ends a training on the device where it ends the CPU's", "[cuda]") {
+  const TemporaryFolder folder;
+  unsigned seed = 0;
+  for (const char* name : {"a/1.png", "a/2.png", "b/1.png", "b/2.png", "b/3.png"}) folder.write(name, grey_png(20, 16, ++seed));
+  auto cut = grey_png(20, 16, 9);
+  cut.resize(cut.size() / 2);
+  folder.write("a/3.png", cut);
+  const ImageDataset set(list_image_folder(folder.path()), {.size = {12, 10}});
+  const SimulatedDevice device;
+  const auto expected = steps_before_failing<Reference<float>>(set);
+  CHECK(expected.first > 0);
+  CHECK(contains(expected.second, "3.png"));
+  CHECK(steps_before_failing<Simulated<Float>>(set) == expected);
   CHECK(device.hazards == std::vector<std::string>{});
   CHECK(device.live() == 0);
 }

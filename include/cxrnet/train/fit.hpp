@@ -185,10 +185,11 @@ class Fitting {
     describe(indices);
     hook([&](Callback& c) { c.batch_begin(run_); });
     const auto start = Clock::now();
+    const double waited = features_.waiting_seconds();
     net_.begin_step(targets_, weights_);
     if (run_.step_ + 1 < run_.steps_per_epoch()) stage(epoch, run_.step_ + 1);
     const StepResult now = net_.end_step();
-    result_.step_seconds += seconds(start, Clock::now());
+    result_.step_seconds += seconds(start, Clock::now()) - (features_.waiting_seconds() - waited);
     count(now, indices);
   }
   /// What fails is for the step that it belongs to.
