@@ -9,7 +9,7 @@
 namespace cxrnet::cuda {
 
 /// Where one parameter's gradients lie.
-struct Run {
+struct ParameterRange {
   std::int64_t first = 0, size = 0;
 };
 /// A part of one parameter's gradients, small enough for a block.
@@ -125,7 +125,7 @@ struct Judge {
 struct UpdateParameters {
   int parameter_count;
   std::int64_t numbers;
-  const Run* runs;
+  const ParameterRange* ranges;
   const op::Update* updates;  ///< of each parameter
   const float* factors;       ///< of each parameter
   const op::ClipBy* clip;
@@ -143,7 +143,7 @@ struct UpdateParameters {
     int low = 0, high = parameter_count;
     while (high - low > 1) {
       const int middle = (low + high) / 2;
-      if (runs[middle].first <= i) low = middle;
+      if (ranges[middle].first <= i) low = middle;
       else high = middle;
     }
     float g = gradients[i] * factors[low];
@@ -171,7 +171,7 @@ struct UpdateParameters {
   }
   template <class Visit>
   void operands(Visit visit) const {
-    reads(visit, runs, parameter_count);
+    reads(visit, ranges, parameter_count);
     reads(visit, updates, parameter_count);
     reads(visit, factors, parameter_count);
     reads(visit, clip, 1);
