@@ -15,6 +15,7 @@
 #include "network.hpp"
 #include "simulated_device.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -203,6 +204,24 @@ TEST_CASE("a step allocates nothing, and few kernels run", "[cuda]") {
   // The layout; 2 convolutions and 2 pools; the head, its loss and the way back through it; 2 pools, 2 convolutions by 2 and one
   // more for the second's data; gradients of dense layers and of convolutions; 3 of the optimiser, and new working copies.
   CHECK(device.launches == 1 + 4 + 1 + 2 + 4 + 1 + 2 + 3 + 1);
+  CHECK(device.hazards == std::vector<std::string>{});
+}
+
+TEST_CASE("images that lie on the device are computed again without another upload", "[cuda]") {
+  using Backend = Simulated<Half>;
+  const SimulatedDevice device;
+  const Model<Averaged, Backend> model(2, 5);
+  const Backend::Program program(Lowered<Averaged, Backend, Mode::inference>::head, 2, model.parameters().data());
+  Backend::Program::Context context(program, nullptr, nullptr);
+  std::vector<float> expected(2), found(2);
+  program.forward(context, images<Averaged>(2).data(), 2, expected.data());
+  CHECK(expected[0] != expected[1]);
+  for (int call = 0; call < 3; ++call) {  // as it is, recorded, replayed
+    program.forward(context, nullptr, 2, nullptr);
+    std::ranges::fill(found, 0.0F);
+    program.forward(context, nullptr, 2, found.data());
+    CHECK(found == expected);
+  }
   CHECK(device.hazards == std::vector<std::string>{});
 }
 

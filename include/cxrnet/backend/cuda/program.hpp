@@ -110,7 +110,7 @@ class Program {
     return list;
   }
 
-  /// Runs n <= batch images; `output` may be null.
+  /// Runs n <= batch images; `output` may be null, and `input`, for the images of the call before, whose output was no image.
   void forward(Context& c, const void* input, int n, float* output) const {
     send(c, spec_.input_dims, static_cast<const float*>(input), n, nullptr, c.template map<T>(spec_.input), c.vector(spec_.input));
     run_all(c, n, output);
@@ -280,13 +280,13 @@ class Program {
                                               c.template map<T>(spec_.input)});
   }
 
-  /// n plain images or vectors of the host to the device's layout, the rest of the batch zeros.
+  /// n plain images or vectors of the host to the device's layout, the rest of the batch zeros; null: images that are there already.
   void send(Context& c, const Dims& dims, const float* from, int n, const T* relu, T* to_map, float* to_vector, float scale = 1) const {
     const std::size_t given = dims.size() * static_cast<std::size_t>(n), all = dims.size() * static_cast<std::size_t>(batch_);
     float* const there = dims.is_vector() ? to_vector : c.plain_.template as<float>();
     if (scale == 1 && given == all) {
       device_->upload(c.queue_, there, from, all * sizeof(float));
-    } else {
+    } else if (from != nullptr) {
       std::vector<float> plain(all);
       std::transform(from, from + given, plain.begin(), [scale](float x) { return x * scale; });
       device_->upload(c.queue_, there, plain.data(), all * sizeof(float));
