@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 
+import cuda_engines
 import engines
 import peers
 import plot
@@ -21,6 +22,10 @@ import summarise
 BATCHES = (1, 8, 32)
 QUICK_SECONDS = 37 * 60  # of the 40 minutes that run.sh --quick may take, all told
 PYTHON_IMAGES_PER_SECOND = 35  # Pillow and SciPy, one thread
+
+
+class LeftOut(Exception):
+    """A side has nothing here that it could run on."""
 
 
 class Worker:
@@ -38,6 +43,8 @@ class Worker:
     def answer(self):
         line = self.process.stdout.readline()
         if not line:
+            if self.process.wait() == peers.LEFT_OUT:
+                raise LeftOut(pathlib.Path(self.log).read_text().splitlines()[-1])
             fail(f"'{' '.join(map(str, self.process.args))}' ended early", self.log)
         self.process.send_signal(signal.SIGSTOP)
         return json.loads(line)
@@ -48,7 +55,7 @@ class Worker:
         self.process.stdin.flush()
         return self.answer()
 
-    def end(self):
+    def close(self):
         self.process.kill()
         self.process.wait()
 
@@ -72,10 +79,12 @@ def agreement(outputs, reference, mean):
     return {"max_probability_difference": float(difference), "mean_cosine": float(cosine.mean())}
 
 
-def require_agreement(workers, images):
-    """Ends this unless every side computes the same network: f32 within 1e-3, int8 in about the same directions."""
+LIMITS = {"int8": (1, 0.95), "f16": (0.02, 0.9999), "tf32": (0.02, 0.9999)}  # f32: the same probabilities within 1e-3
+
+
+def require_agreement(outputs, images):
+    """Ends this unless every side computes the network that Keras does, as closely as its numbers allow."""
     mean = peers.read_safetensors(images)["mean_features"]
-    outputs = {side: worker.ask("outputs") for side, worker in workers.items()}
     reference = outputs["keras"]
     spread = float(np.ptp(reference["probabilities"]))
     if spread < 0.1:
@@ -86,8 +95,8 @@ def require_agreement(workers, images):
         found[side] = agreement(values, reference, mean)
         difference, cosine = found[side].values()
         print(f"  {side:14} probabilities within {difference:.1e}, features' mean cosine {cosine:.6f}", flush=True)
-        good = cosine >= 0.95 if side.endswith("int8") else difference <= 1e-3 and cosine >= 0.99999
-        if not good:
+        most, least = LIMITS.get(side.rpartition("-")[2], (1e-3, 0.99999))
+        if not (difference <= most and cosine >= least):
             sys.exit(f"{side} does not predict what Keras predicts: a comparison of different networks is worthless.")
     return found
 
@@ -100,10 +109,17 @@ def make_inputs(args, files):
     run_timed([*convert, "--preprocess", "rescale", "--onnx-input", "prepared"], {}, args.work / "convert.log")
 
 
+def peer_commands(sides, files):
+    inputs = [option for name in ("images", "model", "onnx", "calibration") for option in (f"--{name}", files[name])]
+    return {side: [sys.executable, "bench/peers/worker.py", side, *inputs] for side in sides}
+
+
+def outputs_of(workers):
+    return {side: worker.ask("outputs") for side, worker in workers.items()}
+
+
 def run_forward(args, files, int8_missing):
-    inputs = ["--images", files["images"], "--model", files["model"], "--onnx", files["onnx"]]
-    inputs += ["--calibration", files["calibration"]]
-    commands = {side: [sys.executable, "bench/peers/worker.py", side, *inputs] for side in engines.ENGINES}
+    commands = peer_commands(engines.ENGINES, files)
     commands["cxrnet"] = [args.forward_program, files["model"], files["images"]]
     if not int8_missing:
         commands["cxrnet-int8"] = [*commands["cxrnet"], "--precision", "int8", "--calibration", files["calibration"]]
@@ -113,9 +129,9 @@ def run_forward(args, files, int8_missing):
         workers = {}
         for side, command in commands.items():
             workers[side] = Worker(command, args.work / f"forward-{side}.log")
-            stack.callback(workers[side].end)
+            stack.callback(workers[side].close)
         sides = {side: worker.about for side, worker in workers.items()}
-        agreed = require_agreement(workers, files["images"])
+        agreed = require_agreement(outputs_of(workers), files["images"])
         for number in range(args.rounds):
             for batch in BATCHES:
                 for side in rotated(list(workers), number):
@@ -125,6 +141,39 @@ def run_forward(args, files, int8_missing):
                         peaks[batch].append(workers[side].ask(f"peak {min(1.0, args.seconds)}")["gflops"])
             print(f"forward, round {number + 1}: done", flush=True)
     return {"sides": sides, "agreement": agreed, "images_per_second": speeds, "fma_peak_gflops": peaks}
+
+
+def run_cuda(args, files):
+    """The forward on the GPU, from host memory and of images that lie there; None where ours has none to run on."""
+    ours = [args.cuda_programs / "bench/peers_forward_cuda", files["model"], files["images"]]
+    commands = {f"cxrnet-{numbers}": [*ours, numbers] for numbers in cuda_engines.NUMBERS}
+    commands.update(peer_commands(cuda_engines.ENGINES, files))
+    left_out = {}
+    with contextlib.ExitStack() as stack:
+        workers = {}
+        for side, command in commands.items():
+            try:
+                workers[side] = Worker(command, args.work / f"cuda-{side}.log")
+            except LeftOut as reason:
+                left_out[side] = str(reason)
+                print(f"{summarise.cuda_name(side)} on the GPU is left out: {reason}", flush=True)
+                if side.startswith("cxrnet"):
+                    return None
+            else:
+                stack.callback(workers[side].close)
+        sides = {side: worker.about for side, worker in workers.items()}
+        speeds = {how: {side: {batch: [] for batch in BATCHES} for side in workers} for how in ("forward", "resident")}
+        for number in range(args.rounds):
+            for batch in BATCHES:
+                for how, found in speeds.items():
+                    for side in rotated(list(workers), number):
+                        found[side][batch].append(workers[side].ask(f"{how} {batch} {args.seconds}")["images_per_second"])
+            print(f"forward on the GPU, round {number + 1}: done", flush=True)
+        outputs = outputs_of(workers)  # of what was timed, as it was recorded meanwhile
+    with contextlib.closing(Worker(peer_commands(["keras"], files)["keras"], args.work / "cuda-keras.log")) as keras:
+        outputs = {"keras": keras.ask("outputs"), **outputs}
+    agreed = require_agreement(outputs, files["images"])
+    return {"gpu": summarise.gpu_line(), "sides": sides, "left_out": left_out, "agreement": agreed, "images_per_second": speeds}
 
 
 def rotated(sides, number):
@@ -202,6 +251,7 @@ def arguments():
     parser.add_argument("--data", required=True, help="folder with train/, val/ and test/")
     parser.add_argument("--weights", required=True)
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder that CMake built in")
+    parser.add_argument("--cuda-programs", type=pathlib.Path, help="the same with the CUDA backend, where there is a GPU")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="an empty folder for logs and models")
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--job-rounds", type=int, required=True)
@@ -232,6 +282,8 @@ def main():
     missing = {"forward": why_no_int8(args.forward_program), "job": why_no_int8(args.train_program)}
     if args.parts != "job":
         result["forward"] = run_forward(args, files, missing["forward"])
+        if args.cuda_programs:
+            result["cuda"] = run_cuda(args, files)
     if args.parts != "forward":
         epochs = args.epochs
         if args.quick and "forward" in result:

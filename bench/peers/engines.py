@@ -137,9 +137,9 @@ def add_arguments(parser):
     parser.add_argument("--calibration", help="safetensors of prepared training images")
 
 
-def open_engine(name, args):
+def open_engine(name, args, known=ENGINES):
     """Its version in words, and the function from images to features and probabilities."""
     files = {"model": args.model, "onnx": args.onnx}
     if name in ("torch", "openvino-int8"):
         files["calibration"] = peers.read_safetensors(args.calibration)["images"]
-    return ENGINES[name](**files)
+    return known[name](**files)

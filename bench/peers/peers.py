@@ -12,6 +12,13 @@ import safetensors_file
 read_safetensors = safetensors_file.read
 write_safetensors = safetensors_file.write
 
+LEFT_OUT = 77  # exit status of a side that has nothing here to run on; its last line says what is missing
+
+
+def leave_out(why):
+    print(why, file=sys.stderr)
+    sys.exit(LEFT_OUT)
+
 
 def finetune_arguments(description):
     parser = argparse.ArgumentParser(description=description)

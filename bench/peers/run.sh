@@ -19,7 +19,8 @@ usage: bench/peers/run.sh [--quick] [--data DIR] [--rounds N] [--epochs N] [--fo
 
 TensorFlow/Keras, PyTorch, ONNX Runtime, OpenVINO (f32, and int8 by NNCF) are installed into build/venv-peers; PyTorch's
 package brings 4 GB of libraries for GPUs along. Every side uses one thread for each logical core; leave the machine
-alone meanwhile. Without --quick, ten epochs in six engines take hours.
+alone meanwhile. Without --quick, ten epochs in six engines take hours. Where there is a GPU, with nvcc and cuDNN, the
+forward is compared on it too: PyTorch, TensorRT where build/venv-peers has it, and cxrnet.
 HELP
 }
 
@@ -56,6 +57,8 @@ build_programs ON train phantom convert peers_forward
 modules=tensorflow,torch,onnx,onnxruntime,openvino,nncf,matplotlib,scipy,sklearn,PIL
 require_modules bench/peers/requirements-run.txt "$modules"
 [ -n "$data" ] || data=$(demo_data)
+on_gpu=()
+if [ "$parts" != job ] && build_on_gpu peers_forward_cuda; then on_gpu=(--cuda-programs build/cuda); fi
 
 work=build/peers
 rm -rf "$work"
@@ -63,6 +66,6 @@ mkdir -p "$work"
 plot=$work/peers
 [ -z "$json" ] || plot=${json%.json}
 $python bench/peers/compare.py --data "$data" --weights weights/vgg16_imagenet_notop.safetensors --programs build/cpu \
-  --work "$work" --rounds "$rounds" --job-rounds "$job_rounds" --epochs "$epochs" --seconds "$seconds" \
+  "${on_gpu[@]}" --work "$work" --rounds "$rounds" --job-rounds "$job_rounds" --epochs "$epochs" --seconds "$seconds" \
   --calibration-images "$calibration" --parts "$parts" "${quick[@]}" --elapsed "$SECONDS" --plot "$plot" \
   ${json:+--json "$json"}

@@ -3,7 +3,17 @@
 import torch
 from torch import nn
 
+import peers
+
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+
+
+def require_gpu():
+    """Leaves this side out where PyTorch has no GPU to run on."""
+    try:
+        torch.cuda.init()
+    except (AssertionError, RuntimeError) as error:
+        peers.leave_out(f"PyTorch {torch.__version__} has no GPU to run on: {str(error).splitlines()[0]}")
 
 
 def vgg16(tensors, trains=lambda name: False):
