@@ -25,7 +25,7 @@ def main():
     loss_of = torch.nn.CrossEntropyLoss()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=1e-5, eps=1e-7)
-    scaler = torch.amp.GradScaler(args.device, enabled=half)
+    scaler = torch.amp.GradScaler(args.device, init_scale=2**10, enabled=half)  # its usual 2^16 skips first steps
 
     def step():
         optimizer.zero_grad(set_to_none=True)
