@@ -266,6 +266,7 @@ class Program {
 
   /// Whether a value is a ReLU's output that one operation reads: whoever writes its gradient then applies the ReLU's.
   [[nodiscard]] bool mask_of(int v) const { return masks_[static_cast<std::size_t>(v)]; }
+
   [[nodiscard]] std::size_t plain_numbers() const {
     std::size_t most = std::max(spec_.input_dims.size(), spec_.output_dims.size());
     for (const op::Operation& o : spec_.operations) most = std::max(most, o.out.size());  // for an observer
