@@ -285,7 +285,7 @@ class Program {
   void send(Context& c, const Dims& dims, const float* from, int n, const T* relu, T* to_map, float* to_vector, float scale = 1) const {
     const std::size_t given = dims.size() * static_cast<std::size_t>(n), all = dims.size() * static_cast<std::size_t>(batch_);
     float* const there = dims.is_vector() ? to_vector : c.plain_.template as<float>();
-    if (scale == 1 && given == all) {
+    if (from != nullptr && scale == 1 && given == all) {
       device_->upload(c.queue_, there, from, all * sizeof(float));
     } else if (from != nullptr) {
       std::vector<float> plain(all);
