@@ -1,6 +1,7 @@
 // Builds cuDNN's plans for the reference's network where its GPU is not: a folder for --cuda-plans.
 #include "common/program.hpp"
 
+#include <cxrnet/backend/cuda/plan_candidates.hpp>
 #include <cxrnet/backend/cuda/plan_files.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/core/model.hpp>

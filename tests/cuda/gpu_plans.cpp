@@ -1,5 +1,6 @@
 // Every distinct graph of VGG16, forward and backward, built and run on the GPU that is here: results against sums in double
-// on the host (a sample of them), engines, times. Skips (status 77) where there is no GPU. Usage: gpu_plans [BATCH...]
+// on the host (a sample of them), engines, times; and so the plan that a trial chooses, where that is another. Skips (status 77)
+// where there is no GPU. Usage: gpu_plans [--trial PLANS] [BATCH...]   (PLANS a trial has at most, 3 by default)
 #include "network.hpp"
 
 #include <cxrnet/backend/cuda/cuda_device.hpp>
@@ -203,7 +204,7 @@ Row run(cudnnHandle_t handle, const Graph& g, const Plan& plan, std::size_t samp
   return row;
 }
 
-int run_all(const std::vector<int>& batches) {
+int run_all(const std::vector<int>& batches, std::size_t plans) {
   int count = 0;
   const cudaError_t found = cudaGetDeviceCount(&count);
   if (found != cudaSuccess || count == 0) {
@@ -216,25 +217,37 @@ int run_all(const std::vector<int>& batches) {
   cudnnHandle_t handle = nullptr;
   check(cudnnCreate(&handle), "opening a handle");
   const Target target = Target::here(handle);
-  int wrong = 0, all = 0;
+  CudaDevice& device = CudaDevice::current();
+  device.try_plans({.plans = plans});
+  int wrong = 0, all = 0, others = 0;
   for (const int batch : batches) {
     for (const Number number : {Number::half, Number::bfloat16, Number::tf32, Number::float32}) {
       std::vector<Graph> graphs = test::graphs_of_network<test::Net<Trainable>, Mode::training>(number, batch);
       std::vector<Graph> distinct;
       test::append_distinct(distinct, graphs);
-      double forward = 0, backward = 0;
+      double forward[2] = {}, backward[2] = {};  // by the heuristics, by trial
       for (const Graph& g : distinct) {
         ++all;
-        try {
-          const Plan plan = build_plan(g, target);
+        const auto times = static_cast<double>(std::ranges::count(graphs, g));
+        const auto measure = [&](const Plan& plan) {
           const Row row = run(handle, g, plan, g.pattern == Pattern::weight_gradient ? 60 : 1500);
-          const auto times = static_cast<double>(std::ranges::count(graphs, g));
-          (g.pattern == Pattern::convolution ? forward : backward) += row.milliseconds * times;
-          std::printf("%-70s engine %3lld%s%s workspace %10zu  %8.4f ms %7.1f TFLOP/s  error %.1e %s\n", describe(g).c_str(),
-                      static_cast<long long>(plan.engine), plan.compiled ? "*" : " ", plan.deterministic ? " " : "~",
-                      plan.workspace_bytes, row.milliseconds, g.flops() / row.milliseconds * 1e-9, row.error,
-                      row.right ? "" : "WRONG");
+          std::printf("%-70s %-4s %-50s%s%s workspace %10zu  %8.4f ms %7.1f TFLOP/s  error %.1e %s\n", describe(g).c_str(),
+                      plan.tried ? "try" : "", plan.engine.name.c_str(), plan.engine.compiled ? "*" : " ",
+                      plan.engine.deterministic() ? " " : "~", plan.workspace_bytes, row.milliseconds, g.flops() / row.milliseconds * 1e-9,
+                      row.error, row.right ? "" : "WRONG");
           wrong += row.right ? 0 : 1;
+          return row.milliseconds * times;
+        };
+        try {
+          const Plan first = build_plan(g, target);
+          const double by_heuristics = measure(first);
+          const Plan& tried = device.plan(g);
+          const bool other = tried.engine.name != first.engine.name;
+          const double by_trial = other ? measure(tried) : by_heuristics;
+          others += other ? 1 : 0;
+          auto& sums = g.pattern == Pattern::convolution ? forward : backward;
+          sums[0] += by_heuristics;
+          sums[1] += by_trial;
         } catch (const BackendError& error) {
           ++wrong;
           std::printf("FAILED %s: %s\n", describe(g).c_str(), error.what());
@@ -242,12 +255,13 @@ int run_all(const std::vector<int>& batches) {
         }
         std::fflush(stdout);
       }
-      std::printf("== %s, batch %d: all convolutions forward %.3f ms (%.0f images/s), backward %.3f ms\n", std::string(name_of(number)).c_str(),
-                  batch, forward, batch / forward * 1e3, backward);
+      std::printf("== %s, batch %d: all convolutions forward %.3f ms (%.0f images/s), backward %.3f ms; by trial %.3f ms and %.3f ms\n",
+                  std::string(name_of(number)).c_str(), batch, forward[0], batch / forward[0] * 1e3, backward[0], forward[1], backward[1]);
     }
   }
   cudnnDestroy(handle);
-  std::printf("%d graphs, %d wrong (* compiled at run time, ~ may differ from run to run)\n", all, wrong);
+  std::printf("%d graphs, %d with another plan by trial, %d plans wrong (* compiled at run time, ~ may differ from run to run)\n", all,
+              others, wrong);
   return wrong == 0 ? 0 : 1;
 }
 
@@ -255,9 +269,13 @@ int run_all(const std::vector<int>& batches) {
 
 int main(int argc, char** argv) try {
   std::vector<int> batches;
-  for (int i = 1; i < argc; ++i) batches.push_back(std::max(1, std::atoi(argv[i])));
+  std::size_t plans = 3;  // some engines take seconds to build
+  for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "--trial" && i + 1 < argc) plans = static_cast<std::size_t>(std::max(1, std::atoi(argv[++i])));
+    else batches.push_back(std::max(1, std::atoi(argv[i])));
+  }
   if (batches.empty()) batches = {4};
-  return run_all(batches);
+  return run_all(batches, plans);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "gpu_plans: %s\n", error.what());
   return 1;

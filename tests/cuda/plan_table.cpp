@@ -3,6 +3,7 @@
 // Usage: plan_table JSON BATCHES NUMBERS PROPERTIES...   (batches "1,32,256", numbers "f16,bf16,tf32,f32")
 #include "network.hpp"
 
+#include <cxrnet/backend/cuda/plan_candidates.hpp>
 #include <cxrnet/backend/cuda/plan_files.hpp>
 
 #include <sys/wait.h>
@@ -71,8 +72,9 @@ void check_reload(const Plan& plan, const std::string& gpu, const Target& target
   files.keep(plan, gpu);
   const auto found = files.find(plan.graph, gpu, target);
   if (!found) throw BackendError("a plan that was kept is not found.");
-  const bool same = found->engine == plan.engine && found->deterministic == plan.deterministic && found->tensor_cores == plan.tensor_cores &&
-                    found->compiled == plan.compiled && found->workspace_bytes == plan.workspace_bytes && found->serialised() == plan.serialised();
+  const bool same = found->engine.name == plan.engine.name && found->engine.notes == plan.engine.notes &&
+                    found->engine.compiled == plan.engine.compiled && found->workspace_bytes == plan.workspace_bytes &&
+                    found->tried == plan.tried && found->serialised() == plan.serialised();
   if (!same) throw BackendError("a plan came back out of its file as another.");
 }
 
@@ -96,11 +98,13 @@ void build(const std::string& file, const std::vector<std::string>& batches, con
             row = {{"gpu", gpu}, {"dtype", number}, {"batch", g.batch}, {"pass", ""}, {"graph", describe(g)}};
             try {
               if (g.pattern == Pattern::convolution) check_dims(g);
-              const Plan plan = build_plan(g, target);
+              Plan plan = build_plan(g, target);
+              plan.tried = rows % 2 == 1;  // as a trial on a GPU would say
               check_reload(plan, gpu_key(json), target, files);
-              row.update({{"engine", plan.engine}, {"workspace_bytes", plan.workspace_bytes}, {"plan_bytes", plan.serialised().size()},
-                          {"built", true}, {"deterministic", plan.deterministic}, {"tensor_cores", plan.tensor_cores},
-                          {"proof", plan.compiled ? "compiled through the stand-in driver" : "cuDNN's own kernel"}});
+              row.update({{"engine", plan.engine.index}, {"name", plan.engine.name}, {"workspace_bytes", plan.workspace_bytes},
+                          {"plan_bytes", plan.serialised().size()},
+                          {"built", true}, {"deterministic", plan.engine.deterministic()}, {"tensor_cores", plan.engine.tensor_cores()},
+                          {"proof", plan.engine.compiled ? "compiled through the stand-in driver" : "cuDNN's own kernel"}});
             } catch (const BackendError& error) {
               row.update({{"engine", -1}, {"workspace_bytes", 0}, {"plan_bytes", 0}, {"built", false}, {"reason", error.what()}});
             }

@@ -1,8 +1,9 @@
 #pragma once
 #include <cxrnet/backend/cuda/cuda.hpp>
 #include <cxrnet/backend/cuda/launch.hpp>
-#include <cxrnet/backend/cuda/plan.hpp>
+#include <cxrnet/backend/cuda/plan_candidates.hpp>
 #include <cxrnet/backend/cuda/plan_files.hpp>
+#include <cxrnet/backend/cuda/trial.hpp>
 
 #include <cuda_runtime.h>
 
@@ -14,6 +15,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 // The GPU that is here. Programs that include this compile kernels.cu along.
 namespace cxrnet::cuda {
@@ -123,6 +125,8 @@ class CudaDevice {
   };
 
   struct Plan : cuda::Plan {
+    explicit Plan(cuda::Plan plan)
+        : cuda::Plan(std::move(plan)), name("cudnn" + std::to_string(cudnn_version()) + ":" + engine.name) {}
     std::string name;
   };
 
@@ -158,10 +162,10 @@ class CudaDevice {
     if (!builder_) builder_.emplace(*this);
     const Target target = Target::here(builder_->handle());
     auto found = files_ ? files_->find(graph, key_, target) : std::nullopt;
+    if (found && trial_ && !found->tried) found.reset();  // the heuristics' choice, to be replaced by the trial's
     const bool kept = found.has_value();
-    Plan made{kept ? std::move(*found) : build_plan(graph, target), {}};
+    Plan made(kept ? std::move(*found) : trial_ ? tried_plan(graph, target) : build_plan(graph, target));
     if (files_ && !kept) files_->keep(made, key_);
-    made.name = "cudnn" + std::to_string(cudnn_version()) + ":engine" + std::to_string(made.engine);
     return plans_.emplace(key, std::move(made)).first->second;
   }
   void execute(Queue& queue, const Plan& plan, std::span<void* const> operands, void* workspace) {
@@ -188,6 +192,30 @@ class CudaDevice {
   void keep_plans(const std::filesystem::path& folder) {
     const std::lock_guard lock(mutex_);
     files_.emplace(folder);
+  }
+  /// From here on a graph's plan is chosen by a trial on the device, unless its folder has one that a trial chose. Another plan
+  /// changes last bits, and another trial may choose another one: keep them, `keep_plans`.
+  void try_plans(const Trial& trial = {}) {
+    const std::lock_guard lock(mutex_);
+    trial_ = trial;
+  }
+
+  /// Seconds on the device of what work() gives a queue; returns when it is done.
+  template <class Work>
+  double seconds(Queue& queue, Work work) {
+    const TimedEvent begin, end;
+    try {
+      cuda::check(cudaEventRecord(begin.raw, queue.stream_), "recording an event");
+      work();
+      cuda::check(cudaEventRecord(end.raw, queue.stream_), "recording an event");
+      cuda::check(cudaEventSynchronize(end.raw), "running what is timed");
+      float milliseconds = 0;
+      cuda::check(cudaEventElapsedTime(&milliseconds, begin.raw, end.raw), "reading a time");
+      return static_cast<double>(milliseconds) * 1e-3;
+    } catch (const BackendError&) {
+      cudaGetLastError();  // seen to: the next check is of what comes next
+      throw;
+    }
   }
 
  private:
@@ -237,9 +265,26 @@ class CudaDevice {
     return made;
   }
 
+  struct TimedEvent {
+    TimedEvent() { cuda::check(cudaEventCreate(&raw), "making an event"); }
+    TimedEvent(const TimedEvent&) = delete;
+    TimedEvent& operator=(const TimedEvent&) = delete;
+    ~TimedEvent() { cudaEventDestroy(raw); }
+    cudaEvent_t raw = nullptr;
+  };
+
+  cuda::Plan tried_plan(const Graph& graph, const Target& target) {
+    std::vector<Plan> plans;
+    visit_plans(graph, target, Nondeterministic::last, [&](cuda::Plan plan) { return enter(plans, Plan(std::move(plan)), *trial_); });
+    cuda::Plan& chosen = plans[quickest_plan(*this, *builder_, graph, plans, *trial_)];
+    chosen.tried = true;
+    return std::move(chosen);
+  }
+
   std::string name_, key_;
   std::mutex mutex_;
   std::optional<PlanFiles> files_;
+  std::optional<Trial> trial_;
   std::optional<Queue> builder_;  // whose handle plans are built with
   std::map<std::string, Plan> plans_;
 };

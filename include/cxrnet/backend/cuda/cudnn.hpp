@@ -3,6 +3,7 @@
 
 #include <cudnn.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -84,6 +85,23 @@ class Descriptor {
     check(cudnnBackendGetAttribute(raw_, name, type, count, &count, values.data()), "reading a descriptor's attributes");
     values.resize(static_cast<std::size_t>(count));
     return values;
+  }
+  /// Descriptors of that type, as many as there are up to `most`.
+  [[nodiscard]] std::vector<Descriptor> descriptors(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
+                                                    std::int64_t most) const {
+    std::vector<Descriptor> made;
+    std::vector<cudnnBackendDescriptor_t> raw;
+    for (std::int64_t i = 0; i < most; ++i) raw.push_back(made.emplace_back(type).raw());
+    std::int64_t count = 0;
+    check(cudnnBackendGetAttribute(raw_, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, most, &count, raw.data()), "reading a descriptor's parts");
+    made.erase(made.begin() + std::min(count, most), made.end());
+    return made;
+  }
+  /// The one descriptor of that type.
+  [[nodiscard]] Descriptor descriptor(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const {
+    auto all = descriptors(name, type, 1);
+    if (all.empty()) throw BackendError("cuDNN failed reading a descriptor's part: there is none.");
+    return std::move(all.front());
   }
 
  private:

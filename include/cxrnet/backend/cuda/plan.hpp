@@ -6,13 +6,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-// Graphs as cuDNN's operation graphs, and the plans that it makes of them.
+// Graphs as cuDNN's operation graphs, and its plans.
 namespace cxrnet::cuda {
 
 namespace detail {
@@ -181,103 +180,64 @@ inline Described describe_to_cudnn(const Graph& g) {
 
 }  // namespace detail
 
+/// What cuDNN says of an engine as a plan has it configured.
+struct Engine {
+  /// Of an engine configuration, a plan's or one that heuristics suggest.
+  explicit Engine(const Descriptor& config) {
+    const Descriptor engine = config.descriptor(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+    index = engine.get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64);
+    name = "engine" + std::to_string(index);
+    // Asked how many knobs there are, cuDNN 9.19 says none.
+    for (const Descriptor& knob : config.descriptors(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR,
+                                                     CUDNN_KNOB_TYPE_COUNTS)) {
+      const auto value = knob.get<std::int64_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64);
+      if (value == -1) continue;  // left to the engine: a plan out of its text has these, the one that was built may not
+      const auto type = knob.get<cudnnBackendKnobType_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE);
+      name += "_k" + std::to_string(type) + "=" + std::to_string(value);
+    }
+    notes = engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE);
+    const auto behaviour = engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE);
+    compiled = std::ranges::find(behaviour, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) != behaviour.end();
+  }
+  [[nodiscard]] bool has(cudnnBackendNumericalNote_t note) const { return std::ranges::find(notes, note) != notes.end(); }
+  [[nodiscard]] bool deterministic() const { return !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC); }
+  [[nodiscard]] bool tensor_cores() const { return has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE); }
+
+  std::int64_t index = -1;
+  std::string name;  ///< with its knobs, which last bits depend on too: "engine41_k2=0_k13=1"
+  std::vector<cudnnBackendNumericalNote_t> notes;
+  bool compiled = false;  ///< by cuDNN at run time, for this GPU; else one of the kernels that cuDNN brings
+};
+
 /// A graph as cuDNN will run it.
 struct Plan {
-  Graph graph;
-  std::int64_t engine = -1;
-  bool deterministic = true;
-  bool tensor_cores = false;
-  bool compiled = false;  ///< by cuDNN at run time, for this GPU; else one of the kernels that cuDNN brings
-  std::size_t workspace_bytes = 0;
-  Descriptor descriptor;
+  /// Of a finalized execution plan.
+  Plan(const Graph& of, Descriptor made)
+      : graph(of),
+        engine(made.descriptor(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)),
+        workspace_bytes(static_cast<std::size_t>(made.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64))),
+        descriptor(std::move(made)) {}
 
   /// The plan as text, which `load_plan` takes.
   [[nodiscard]] std::string serialised() const {
     const auto text = descriptor.list<char>(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR);
     return {text.begin(), std::find(text.begin(), text.end(), '\0')};
   }
+
+  Graph graph;
+  Engine engine;
+  std::size_t workspace_bytes = 0;
+  bool tried = false;  ///< chosen by a trial, not by the heuristics
+  Descriptor descriptor;
 };
 
-/// A plan out of its text (`Plan::serialised`), for the same graph, GPU and cuDNN; the rest of `known` is taken as it is.
-/// BackendError where cuDNN does not take it.
-inline Plan load_plan(Plan known, const std::string& text, const Target& target) {
+/// A plan out of its text (`Plan::serialised`), for the same graph, GPU and cuDNN. BackendError where cuDNN does not take it.
+inline Plan load_plan(const Graph& graph, const std::string& text, const Target& target) {
   Descriptor made(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
   made.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, target.properties())  // without which cuDNN 9.19 ends in a segmentation fault
       .set(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, std::span<const char>(text.data(), text.size() + 1))
       .finalize("loading a plan");
-  known.workspace_bytes = static_cast<std::size_t>(made.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64));
-  known.descriptor = std::move(made);
-  return known;
-}
-
-/// Whether an engine with these notes rounds the operands of a graph in strict f32. A bias gradient has no products: its engines
-/// bear the notes of the family, and their sums are tested to be sums of f32.
-inline bool rounds_inputs_unasked(const Graph& graph, std::span<const cudnnBackendNumericalNote_t> notes) {
-  if (graph.number != Number::float32 || graph.pattern == Pattern::bias_gradient) return false;
-  return std::ranges::any_of(notes, [](cudnnBackendNumericalNote_t note) {
-    return note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS || note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
-  });
-}
-
-/// Whether engines whose results may differ from run to run are taken: only where there is no other, or at once.
-enum class Nondeterministic { last, allowed };
-
-/// Builds a graph's plan for a GPU: of what cuDNN's heuristics suggest (modes A, B, then fallback) the first engine that
-/// builds; strict f32 takes none that rounds its inputs. BackendError, with cuDNN's reason, where there is none.
-inline Plan build_plan(const Graph& graph, const Target& target, Nondeterministic choice = Nondeterministic::last) {
-  const detail::Described described = detail::describe_to_cudnn(graph);
-  std::optional<Plan> unsteady;
-  std::string reason;
-  for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
-    try {
-      Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-      heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, described.graph)
-          .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode)
-          .set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target.properties())
-          .finalize("asking for engines");
-      std::int64_t count = 0;
-      check(cudnnBackendGetAttribute(heuristics.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr),
-            "counting engines");
-      std::vector<Descriptor> configs;
-      std::vector<cudnnBackendDescriptor_t> raw;
-      for (std::int64_t i = 0; i < count; ++i) raw.push_back(configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR).raw());
-      check(cudnnBackendGetAttribute(heuristics.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count, raw.data()),
-            "listing engines");
-      for (std::int64_t i = 0; i < count; ++i) {
-        const Descriptor& config = configs[static_cast<std::size_t>(i)];
-        Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-        cudnnBackendDescriptor_t into = engine.raw();
-        std::int64_t one = 0;
-        check(cudnnBackendGetAttribute(config.raw(), CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &into), "asking for an engine");
-        const auto numerical = engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE);
-        const auto behaviour = engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE);
-        const auto notes = [&](cudnnBackendNumericalNote_t note) { return std::ranges::find(numerical, note) != numerical.end(); };
-        if (rounds_inputs_unasked(graph, numerical)) continue;
-        const bool deterministic = !notes(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
-        if (!deterministic && choice == Nondeterministic::last && unsteady) continue;
-        try {
-          Descriptor made(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-          made.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config)
-              .set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, target.properties())
-              .finalize("building a plan");
-          Plan plan{graph, engine.get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64), deterministic,
-                    notes(CUDNN_NUMERICAL_NOTE_TENSOR_CORE),
-                    std::ranges::find(behaviour, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) != behaviour.end(),
-                    static_cast<std::size_t>(made.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64)),
-                    std::move(made)};
-          if (deterministic || choice == Nondeterministic::allowed) return plan;
-          unsteady.emplace(std::move(plan));
-        } catch (const BackendError& error) {
-          reason = error.what();
-        }
-      }
-    } catch (const BackendError& error) {
-      reason = error.what();
-    }
-  }
-  if (unsteady) return std::move(*unsteady);
-  throw BackendError("cuDNN " + std::to_string(cudnn_version()) + " has no engine for " + describe(graph) + " on this GPU" +
-                     (reason.empty() ? "." : ": " + reason));
+  return {graph, std::move(made)};
 }
 
 /// Runs a plan on the handle's stream; operands in the order of Pattern, on the device, aligned to 16 bytes, as the workspace.

@@ -52,10 +52,11 @@ class PlanFiles {
       if (input.size() > largest) throw FormatError("it is too large");
       const auto json = nlohmann::json::parse(input.text());
       if (json.at("format") != format || json.at("cudnn") != cudnn_version() || json.at("gpu") != gpu || json.at("graph") != describe(graph)) {
-        throw FormatError("it is of another graph, GPU or cuDNN");
+        throw FormatError("it is of another graph, GPU, cuDNN or cxrnet");
       }
-      return load_plan({graph, json.at("engine"), json.at("deterministic"), json.at("tensor_cores"), json.at("compiled"), 0, {}},
-                       json.at("plan").get<std::string>(), target);
+      Plan plan = load_plan(graph, json.at("plan").get<std::string>(), target);
+      plan.tried = json.at("tried");
+      return plan;
     } catch (const nlohmann::json::exception& error) {
       warn(file, error.what());
     } catch (const Error& error) {
@@ -69,8 +70,7 @@ class PlanFiles {
     const std::filesystem::path file = file_of(plan.graph, gpu);
     try {
       const nlohmann::ordered_json json{{"format", format}, {"cudnn", cudnn_version()}, {"gpu", gpu}, {"graph", describe(plan.graph)},
-                                        {"engine", plan.engine}, {"deterministic", plan.deterministic}, {"tensor_cores", plan.tensor_cores},
-                                        {"compiled", plan.compiled}, {"plan", plan.serialised()}};
+                                        {"engine", plan.engine.name}, {"tried", plan.tried}, {"plan", plan.serialised()}};
       write_atomically(file, json.dump() + "\n");
     } catch (const Error& error) {
       warn(file, error.what());
@@ -86,7 +86,7 @@ class PlanFiles {
   }
 
  private:
-  static constexpr const char* format = "cxrnet plan 1";
+  static constexpr const char* format = "cxrnet plan 2";
   static constexpr std::size_t largest = std::size_t{16} << 20U;
 
   void warn(const std::filesystem::path& file, const std::string& why) const {
