@@ -24,7 +24,8 @@ int main(int argc, char** argv) {
                                             "Continue although the network is computed otherwise than where the run began");
   return run(app, argc, argv, [&] {
     for (const CLI::Option* option : app.get_options()) {
-      if (option->count() == 0 || option == resumed || (resumed->count() > 0 && option == allowed)) continue;
+      if (option->count() == 0 || option == resumed) continue;
+      if (resumed->count() > 0 && (option == allowed || option == app.get_option("--cuda-plans"))) continue;
       if (option == allowed) throw ArgumentError("--allow-different-algorithms belongs to --resume.");
       if (resumed->count() > 0) {
         throw ArgumentError("--resume takes all settings from the run: leave out " + option->get_name() + ".");

@@ -64,15 +64,22 @@ void use_threads(unsigned threads) {
 
 namespace {
 std::filesystem::path plans;  // --cuda-plans
+bool trial = false;           // --cuda-trial
 }
 
 void add_device_option(CLI::App& app, std::string& device) {
   app.add_option("--device", device,
                  "cpu; cuda, the first GPU, whose networks compute in half; auto, a GPU where one can be used")
       ->capture_default_str()->check(CLI::IsMember({"cpu", "cuda", "auto"}));
-  app.add_option("--cuda-plans", plans,
-                 "Folder of cuDNN's plans, for --device cuda: those it holds for this GPU are loaded, others are built and added.\n"
-                 "What it holds is believed");
+  auto* const folder =
+      app.add_option("--cuda-plans", plans,
+                     "Folder of cuDNN's plans, for --device cuda: those it holds for this GPU are loaded, others are built and added.\n"
+                     "What it holds is believed");
+  app.add_flag("--cuda-trial", trial,
+               "Choose cuDNN's plans by a trial on the GPU, once for each graph, and keep them in --cuda-plans in the place of\n"
+               "those that heuristics chose. Up to eight plans are built for each, which may take minutes. Another plan changes\n"
+               "last bits")
+      ->needs(folder);
 }
 
 std::string chosen_device(const std::string& device) {
@@ -80,6 +87,10 @@ std::string chosen_device(const std::string& device) {
   const std::string problem = cuda_problem();
   if (problem.empty()) {
     if (!plans.empty()) keep_cuda_plans(plans);
+    if (trial) {
+      try_cuda_plans();
+      std::cerr << "note: plans that no trial has chosen yet are chosen by one now, which may take minutes.\n";
+    }
     if (device == "auto") std::cerr << "note: the network runs on the GPU.\n";
     return "cuda";
   }

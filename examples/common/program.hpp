@@ -22,7 +22,7 @@ void end_on_interrupt();
 /// As many threads for the network and for reading images; 0 leaves both as they are.
 void use_threads(unsigned threads);
 
-/// --device, --cuda-plans
+/// --device, --cuda-plans, --cuda-trial
 void add_device_option(CLI::App& app, std::string& device);
 /// The device that `auto` stands for here, and says so on standard error; any other as it is. BackendError where there is no
 /// such device.

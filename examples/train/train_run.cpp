@@ -146,6 +146,7 @@ int train_on(const std::filesystem::path& folder, OtherAlgorithms other) {
     return 0;
   }
   require_run_folder(folder);
+  chosen_device(saved.settings.device);  // which takes --cuda-plans too: a trial may have chosen the run's
   remove_leftovers(folder);
   auto checkpoint = read_checkpoint(folder);
   if (checkpoint && !checkpoint->note.empty()) std::cerr << "note: " << printable(checkpoint->note) << '\n';

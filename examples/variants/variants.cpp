@@ -51,6 +51,7 @@ decltype(auto) with_depth(const Variant& variant, Visit visit) {
 
 #ifndef CXRNET_PROGRAMS_CUDA
 void keep_cuda_plans(const std::filesystem::path&) {}
+void try_cuda_plans() {}
 std::string cuda_problem() { return "these programs were built without CUDA (CMake's preset cuda builds them with it)"; }
 #endif
 

@@ -29,6 +29,8 @@ struct Variant {
 std::string cuda_problem();
 /// From here on cuDNN's plans are kept in a folder; for where `cuda_problem` says nothing.
 void keep_cuda_plans(const std::filesystem::path& folder);
+/// And chosen by trial where none of its plans was.
+void try_cuda_plans();
 
 /// Random parameters of the variant's network, for a seed.
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);

@@ -14,5 +14,6 @@ std::string cuda_problem() {
 }
 
 void keep_cuda_plans(const std::filesystem::path& folder) { cuda::CudaDevice::current().keep_plans(folder); }
+void try_cuda_plans() { cuda::CudaDevice::current().try_plans(); }
 
 }  // namespace cxrnet::programs
