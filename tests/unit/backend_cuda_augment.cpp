@@ -17,7 +17,10 @@
 
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -67,20 +70,38 @@ double sampling_error(int height, int width) {
 
 using Net = Seq<Input<12, 10, 3, ImageNetTorch>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<6, 3, Relu>, GAP, Dense<2, Softmax>>;
 
+/// Calls `act(run, hook)` in each hook.
+struct InEachHook : Callback {
+  using Act = std::function<void(TrainingRun&, std::string_view)>;
+  Act act;
+  explicit InEachHook(Act what) : act(std::move(what)) {}
+  void epoch_begin(TrainingRun& run) override { act(run, "epoch_begin"); }
+  void batch_begin(TrainingRun& run) override { act(run, "batch_begin"); }
+  void batch_end(TrainingRun& run) override { act(run, "batch_end"); }
+  void epoch_end(TrainingRun& run, const EpochRecord&) override { act(run, "epoch_end"); }
+  void resumable(TrainingRun& run) override { act(run, "resumable"); }
+};
+
 /// How many steps a training makes, and what it says, before it meets an image that cannot be read.
 template <class Backend>
 std::pair<int, std::string> steps_before_failing(const ImageDataset& set) {
-  struct Count : Callback {
-    int* steps;
-    explicit Count(int* to) : steps(to) {}
-    void batch_end(TrainingRun&) override { ++*steps; }
-  };
   ClassifierOf<Net, Backend, ReferenceAugment> net(initial_parameters<Net>(4), 1, 1);
   std::pair<int, std::string> result{0, ""};
   Callbacks callbacks;
-  callbacks.add(Count(&result.first));
+  callbacks.add(InEachHook([&](TrainingRun&, std::string_view hook) { result.first += hook == "batch_end" ? 1 : 0; }));
   result.second = message_of<ImageError>([&] { fit(net, set, nullptr, {.epochs = 1, .batch = 1, .seed = 8}, std::move(callbacks)); });
   return result;
+}
+
+/// All that a fit leaves: parameters and the optimiser's state.
+std::vector<float> fitted(const ImageDataset& set, const FitOptions& options, InEachHook::Act act = [](TrainingRun&, std::string_view) {}) {
+  ClassifierOf<Net, Simulated<Half>, ReferenceAugment> net(initial_parameters<Net>(4), 3, 1);
+  Callbacks callbacks;
+  callbacks.add(InEachHook(std::move(act)));
+  fit(net, set, &set, options, std::move(callbacks));
+  std::vector<float> all(net.parameters().begin(), net.parameters().end());
+  all.insert(all.end(), net.optimizer_state().begin(), net.optimizer_state().end());
+  return all;
 }
 
 /// The losses of two epochs of augmented images, and the probabilities of the images as they are.
@@ -133,6 +154,47 @@ TEST_CASE("an image that cannot be read ends a training on the device where it e
   CHECK(expected.first > 0);
   CHECK(contains(expected.second, "3.png"));
   CHECK(steps_before_failing<Simulated<Float>>(set) == expected);
+  CHECK(device.hazards == std::vector<std::string>{});
+  CHECK(device.live() == 0);
+}
+
+TEST_CASE("a fit that brings images ahead can be resumed anywhere, changed from any hook, and is the one that does not", "[cuda]") {
+  const TemporaryFolder folder;
+  unsigned seed = 0;
+  for (const char* name : {"a/1.png", "a/2.png", "a/3.png", "b/1.png", "b/2.png", "b/3.png", "b/4.png"}) folder.write(name, grey_png(20, 16, ++seed));
+  const ImageDataset set(list_image_folder(folder.path()), {.size = {12, 10}});
+  const SimulatedDevice device;
+  const FitOptions options{.epochs = 3, .batch = 2, .seed = 8, .class_weights = {3e4F, 1.0F}};  // gradients that a half does not hold
+  std::vector<TrainingState> states;
+  const auto whole = fitted(set, options, [&](TrainingRun& run, std::string_view hook) {
+    if (hook == "resumable") states.push_back(run.snapshot());
+  });
+  CHECK(whole[whole.size() - 2] < 32768);
+  CHECK(states.size() == 15);
+  for (const TrainingState& state : states) {
+    FitOptions rest = options;
+    rest.resume = &state;
+    CHECK(fitted(set, rest) == whole);
+  }
+  FitOptions watched = options;
+  Profile profile;
+  watched.profile = &profile;  // its features come to the host
+  CHECK(fitted(set, watched) == whole);
+  const auto change = [&] {
+    return [k = 0](TrainingRun& run, std::string_view) mutable {
+      Classifier& net = run.classifier();
+      ++k;
+      if (k % 3 == 0) net.set_learning_rate(1e-3 * (1 + k % 5));
+      if (k % 7 == 2) net.release_workspace();
+      if (k % 4 != 1) return;
+      std::vector<float> parameters(net.parameters().begin(), net.parameters().end());
+      for (float& p : parameters) p *= 0.9F;
+      net.set_parameters(parameters);
+    };
+  };
+  const auto changed = fitted(set, options, change());
+  CHECK(changed != whole);
+  CHECK(fitted(set, watched, change()) == changed);
   CHECK(device.hazards == std::vector<std::string>{});
   CHECK(device.live() == 0);
 }

@@ -51,6 +51,13 @@ struct HostLoss {
   }
 };
 
+/// Says that a backend may update by a rule that keeps what this one does not.
+struct Plain : Sgd {
+  static constexpr std::size_t state_per_parameter = 0;
+  template <class Scalar>
+  void step(const UpdateRates&, std::span<Scalar>, std::span<const Scalar>, const OptimizerState<Scalar, 0>&) const {}
+};
+
 const std::array labels{0, 2, 1};
 template <class Net>
 std::vector<float> features() {
@@ -251,7 +258,81 @@ TEST_CASE("a batch is staged while a step runs", "[cuda]") {
   CHECK(std::ranges::equal(model.parameters(), parameters));
   CHECK(has(message_of<ArgumentError>([&] { trainer.begin_step(targets); }), "training batch"));
   CHECK(has(message_of<ArgumentError>([&] { trainer.end_step(); }), "No training step"));
+  // Twice while a step runs: the first is forgotten. Until it has ended, nothing else is done.
+  const auto stage = [&](std::size_t i) { trainer.stage(std::span<const std::uint8_t>(images[i]), std::span<const Affine>(maps)); };
+  stage(0);
+  trainer.begin_step(targets);
+  stage(1);
+  stage(2);
+  const char* const busy = "under way";
+  CHECK(has(message_of<ArgumentError>([&] { trainer.begin_step(targets); }), busy));
+  CHECK(has(message_of<ArgumentError>([&] { trainer.step(std::vector<float>(Traits<Net>::features.size()), std::array{1}); }), busy));
+  CHECK(has(message_of<ArgumentError>([&] { static_cast<void>(trainer.optimizer_state()); }), busy));
+  CHECK(has(message_of<ArgumentError>([&] { static_cast<void>(trainer.gradients()); }), busy));
+  CHECK(has(message_of<ArgumentError>([&] { trainer.restore({}, 1); }), busy));
+  CHECK(std::isfinite(trainer.end_step().loss_sum));
+  trainer.begin_step(targets);
+  CHECK(std::isfinite(trainer.end_step().loss_sum));
+  const std::size_t live = device.live();
+  stage(0);
+  trainer.stage(std::span<const std::uint8_t>(), std::span<const Affine>());  // forgotten: the model's memory is free for others
+  std::vector<float> probabilities(2 * n);
+  model.predict(std::span<const std::uint8_t>(images[0]), probabilities);
+  CHECK(device.live() == live);
+  const std::vector<std::uint8_t> many(4 * pixels);
+  CHECK(has(message_of<ArgumentError>([&] { trainer.stage(std::span<const std::uint8_t>(many), std::span<const Affine>(std::vector<Affine>(4))); }),
+            "1 to 3 images"));
   CHECK(device.hazards == std::vector<std::string>{});
+}
+
+TEST_CASE("a step that failed leaves no trainer that goes on as if nothing were", "[cuda]") {
+  SimulatedDevice device;
+  Model<Chain, Simulated<Float>> model(4, 5);
+  Trainer<Chain, Simulated<Float>> trainer(model);
+  const auto x = features<Chain>();
+  const auto fails = [&](auto action) {
+    device.fail_at = device.calls + 1;
+    const std::string said = message_of<BackendError>(action);
+    device.fail_at = 0;
+    return has(said, "The simulated device failed");
+  };
+  trainer.step(x, labels);
+  CHECK(fails([&] { static_cast<void>(trainer.optimizer_state()); }));
+  CHECK(fails([&] { static_cast<void>(trainer.gradients()); }));
+  CHECK(fails([&] { static_cast<void>(model.parameters()); }));
+  const std::vector<float> state(trainer.optimizer_state().begin(), trainer.optimizer_state().end());
+  const std::vector<float> parameters(model.parameters().begin(), model.parameters().end());
+  CHECK(std::ranges::any_of(state, [](float v) { return v != 0; }));
+  const double expected = trainer.step(x, labels).loss_sum;
+  CHECK(fails([&] { trainer.step(x, labels); }));
+  CHECK(has(message_of<BackendError>([&] { trainer.step(x, labels); }), "go on from a checkpoint"));
+  CHECK(has(message_of<BackendError>([&] { static_cast<void>(trainer.optimizer_state()); }), "go on from a checkpoint"));
+  model.set_parameters([&](std::span<float> mine) { std::ranges::copy(parameters, mine.begin()); });
+  trainer.restore(state, 1);
+  CHECK(trainer.step(x, labels).loss_sum == expected);
+  CHECK(device.hazards == std::vector<std::string>{});
+}
+
+TEST_CASE("in half the loss's scale grows where 2000 steps lost nothing", "[cuda]") {
+  const SimulatedDevice device;
+  Model<Chain, Simulated<Half>> model(4, 5);
+  Trainer<Chain, Simulated<Half>> trainer(model);
+  std::vector<float> state(trainer.optimizer_state().begin(), trainer.optimizer_state().end());
+  state.end()[-2] = 1024;
+  state.end()[-1] = 1998;
+  trainer.restore(state, 1);
+  std::vector<float> scales;
+  for (int step = 0; step < 3; ++step) {
+    trainer.step(features<Chain>(), labels);
+    scales.push_back(trainer.optimizer_state().last(2)[0]);
+  }
+  CHECK(scales == std::vector<float>{1024, 2048, 2048});
+}
+
+TEST_CASE("an optimiser whose rule keeps something else than it says is refused", "[cuda]") {
+  const SimulatedDevice device;
+  Model<Chain, Simulated<Float>> model(4, 5);
+  CHECK(has(message_of<ArgumentError>([&] { Trainer<Chain, Simulated<Float>, Plain>{model}; }), "a rule that keeps 1 numbers"));
 }
 
 TEST_CASE("whatever call fails while batches are staged, an error says so and nothing is left", "[cuda]") {
@@ -260,6 +341,7 @@ TEST_CASE("whatever call fails while batches are staged, an error says so and no
   const std::vector<std::uint8_t> rgb(2 * 6 * 5 * 3, 40);
   const std::vector<Affine> maps(2);
   const std::vector<float> targets{1, 0, 0, 1};
+  std::size_t calls = 0;
   const auto run = [&] {
     Model<Net, Simulated<Half>> model(2, 5);
     Trainer<Net, Simulated<Half>> trainer(model);
@@ -271,11 +353,11 @@ TEST_CASE("whatever call fails while batches are staged, an error says so and no
     }
     static_cast<void>(trainer.optimizer_state());
     static_cast<void>(model.parameters());
+    calls = device.calls;  // giving all back is no call that could say so
   };
   run();
-  const std::size_t calls = device.calls;
   CHECK(calls > 100);
-  for (std::size_t k = 1; k <= calls; ++k) {
+  for (std::size_t k = 1, all = calls; k <= all; ++k) {
     device.calls = 0;
     device.fail_at = k;
     INFO("call " << k);
@@ -314,4 +396,10 @@ TEST_CASE("the simulated device finds what copies beside other work must not do"
   host.data()[7] = std::byte{1};
   device.wait(copies);
   CHECK(device.hazards == std::vector<std::string>{"the host changed what was on its way to the device"});
+  device.hazards.clear();
+  cuda::PerImage<float> images(4);
+  images.add(cuda::AddRelu<float>{64, false, a.as<float>(), nullptr, b.as<float>()});
+  images.add(cuda::AddRelu<float>{32, false, b.as<float>(), nullptr, a.as<float>()});  // of which an image has another part
+  device.launch(copies, images);
+  CHECK(device.hazards.front() == "blocks touch parts of what others write");
 }

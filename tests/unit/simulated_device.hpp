@@ -186,9 +186,12 @@ class SimulatedDevice {
     begin(queue, "launching a kernel");
     ++launches;
     bool good = true;
+    std::vector<Operand> operands;
     kernel.operands([&](cuda::Access access, const void* data, std::size_t bytes) {
+      operands.push_back({static_cast<const std::byte*>(data), bytes, access});
       good = touch(queue, "a kernel", access, data, bytes) && good;
     });
+    if constexpr (requires { kernel.phases(); }) check_blocks(operands);
     if (!good || !computes) return;
     if constexpr (requires { kernel.phases(); }) {
       for (std::int64_t block = kernel.blocks(); block-- > 0;) {
@@ -272,6 +275,23 @@ class SimulatedDevice {
       }
       return true;
     });
+  }
+
+  struct Operand {
+    const std::byte* first;
+    std::size_t bytes;
+    cuda::Access access;
+  };
+  /// Blocks go through their phases at different times: what one writes, another may touch only where it is the very same
+  /// operand, of which each has its own part.
+  void check_blocks(const std::vector<Operand>& operands) {
+    for (const Operand& a : operands) {
+      for (const Operand& b : operands) {
+        const bool apart = a.first + a.bytes <= b.first || b.first + b.bytes <= a.first;
+        const bool same = a.first == b.first && a.bytes == b.bytes;
+        if (a.access == cuda::Access::write && !apart && !same) hazards.push_back("blocks touch parts of what others write");
+      }
+    }
   }
 
   bool touch(const Queue& queue, const std::string& who, cuda::Access access, const void* data, std::size_t bytes) {

@@ -58,7 +58,7 @@ namespace cxrnet {
 //   int forward_staged(Context&) const;        the forward of those, not awaited; how many they are
 //   class Training;                            Training(Program&, Context&, std::size_t state_per_parameter)
 //   Training::begin(const TrainingStep&, const float* features);                      of the host; not awaited
-//   Training::begin(const TrainingStep&, const Program& before, const Context&);      of a forward_staged before the cut
+//   Training::begin(const TrainingStep&, const Program& before, Context&);            of a forward_staged before the cut
 //   bool Training::finish(std::span<scalar> outputs);      awaits it: the outputs; whether all gradients were finite, without
 //                                              which nothing has changed
 //   Training::read_gradients, read_state, read_parameters(std::span<scalar>), write_state(std::span<const scalar>)

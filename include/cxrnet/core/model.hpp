@@ -226,7 +226,7 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
                                      [this](auto in, std::span<float> out) { this->features(in, out); });
   }
 
-  /// All parameters in layer order, laid out as Keras's.
+  /// All parameters in layer order, laid out as Keras's, as they are now: those of later steps come with a later call.
   [[nodiscard]] std::span<const scalar> parameters() const {
     const std::lock_guard lock(mutex_);
     fetch();
@@ -259,12 +259,14 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   }
   /// What trains has changed where only `change` finds it: it is called, as above, when somebody next needs parameters.
   void set_trainable_later(std::function<void(std::span<scalar>)> change) {
+    const std::lock_guard lock(mutex_);
     ++revision_;
     head_is_stale_ = true;
     change_ = std::move(change);
   }
   /// Calls it now, for it will not last. Where it fails, so will whoever needs the parameters.
   void settle() noexcept {
+    const std::lock_guard lock(mutex_);
     try {
       fetch();
     } catch (const std::exception& error) {
@@ -283,7 +285,9 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
     template <class Map>
     void stage(std::span<const std::uint8_t> rgb, std::span<const Map> maps) {
       const std::size_t n = count(rgb.size(), T::input, "decoded images");
-      require(n >= 1 && n <= static_cast<std::size_t>(model_->capacity_) && maps.size() == n, "stage takes a batch of images, a map for each");
+      if (n < 1 || n > static_cast<std::size_t>(model_->capacity_) || maps.size() != n) {
+        throw ArgumentError("A batch that is staged holds 1 to " + std::to_string(model_->capacity_) + " images, and a map for each.");
+      }
       program().stage(lease_->backbone, rgb.data(), maps.data(), static_cast<int>(n));
     }
     /// Begins their forward; how many they are.

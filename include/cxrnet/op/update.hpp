@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 
 namespace cxrnet::op {
 
@@ -18,6 +19,9 @@ struct Update {
   float epsilon = 0;
   bool ahead = false;
 };
+
+/// Numbers that a rule keeps of each parameter, zero at the start.
+constexpr std::size_t state_per_parameter(Rule rule) { return rule == Rule::adam ? 2 : 1; }
 
 /// What is held within a limit before an update: nothing; each element of the gradients (Keras's clipvalue); the norm of each
 /// parameter's gradient (clipnorm); or the norm of all of them together (global_clipnorm).

@@ -160,16 +160,18 @@ class Fitting {
       const auto epoch = static_cast<std::uint32_t>(run_.completed_);
       while (run_.step_ < run_.steps_per_epoch() && more()) {
         if (features_.stay(epoch)) step_on_images(epoch);
-        else step(features_.next(epoch, run_.step_));
+        else step(epoch);
       }
+      if (std::exchange(ahead_, std::nullopt)) net_.stage({});  // it was stopped before that one
       if (run_.step_ < run_.steps_per_epoch()) return;
       end_epoch();
     }
   }
 
-  void step(const TrainingFeatures::Step& batch) {
-    describe(batch.indices);
+  void step(std::uint32_t epoch) {
     hook([&](Callback& c) { c.batch_begin(run_); });
+    const TrainingFeatures::Step batch = features_.next(epoch, run_.step_);
+    describe(batch.indices);
     const auto start = Clock::now();
     const StepResult now = net_.step(batch.features, targets_, weights_);
     result_.step_seconds += seconds(start, Clock::now());
@@ -178,12 +180,12 @@ class Fitting {
 
   /// A step that begins with images, while the next one's are brought along.
   void step_on_images(std::uint32_t epoch) {
+    hook([&](Callback& c) { c.batch_begin(run_); });
     if (!ahead_) stage(epoch, run_.step_);
     if (ahead_->failure) std::rethrow_exception(ahead_->failure);
     const std::vector<std::uint32_t> indices = std::move(ahead_->indices);
     ahead_.reset();
     describe(indices);
-    hook([&](Callback& c) { c.batch_begin(run_); });
     const auto start = Clock::now();
     const double waited = features_.waiting_seconds();
     net_.begin_step(targets_, weights_);

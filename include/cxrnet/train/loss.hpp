@@ -33,7 +33,8 @@ struct StepResult {
 ///   void gradient(outputs, targets, Scalar weight, int n, std::span<Scalar> result) const;     of weight * value / n
 ///   static double correct(outputs, targets);     0 to 1
 ///   LossTerms<Scalar> terms(targets, int n, std::span<Scalar> truth) const;    optional, where `gradient` has that form:
-///                                                a backend may then compute it
+///                                                a backend may then compute it. The divisor is the same for every sample of
+///                                                a batch, and `value` is finite where the gradient is
 template <class L>
 concept LossContract = requires(const L& loss, std::span<const float> outputs, std::span<float> result) {
   { L::name } -> std::convertible_to<std::string_view>;

@@ -39,7 +39,8 @@ using OptimizerState = std::array<std::span<Scalar>, count>;
 ///   template <class Scalar>
 ///   void step(const UpdateRates&, std::span<Scalar> parameters, std::span<const Scalar> gradients,
 ///             const OptimizerState<Scalar, state_per_parameter>& state) const;
-///   op::Update update(const UpdateRates&) const;           optional: what `step` does, for a backend that does it
+///   op::Update update(const UpdateRates&) const;           optional: what `step` does, for a backend that does it. Its rule keeps
+///                                                          as many numbers as state_per_parameter says
 ///
 /// `step` updates each parameter by itself, since it is given blocks of them, from several threads at once. It takes
 /// the learning rate and the weight decay of now from UpdateRates, not from its members.

@@ -1,55 +1,44 @@
 #pragma once
 #include <cxrnet/augment/geometry.hpp>
 #include <cxrnet/backend/cuda/device.hpp>
-#include <cxrnet/backend/cuda/update_kernels.hpp>
+#include <cxrnet/backend/cuda/step_settings.hpp>
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/core/error.hpp>
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
 
 namespace cxrnet::cuda {
 
-/// What a step's kernels are told, on the device; truths, slopes, weights and updates lie behind it.
-struct StepSettings {
-  float loss_scale = 1;  ///< gradients are computed times it,
-  float back = 1;        ///< and given times 1 / it
-  float divisor = 1;
-  int update = 0;
-  double limit = 0;
-  op::ClipBy clip = op::ClipBy::nothing;
-
-  friend bool operator==(const StepSettings&, const StepSettings&) = default;
-};
-
 /// Decoded images on their way to a device: one batch is brought there while the other is worked on.
 template <class Device>
 struct Staging {
-  struct Half {
-    Half(Device& device, std::size_t bytes) : host(device, bytes), there(device, bytes), arrived(device), read(device) {}
+  struct Batch {
+    Batch(Device& device, std::size_t bytes) : host(device, bytes), there(device, bytes), arrived(device), read(device) {}
     typename Device::HostBuffer host;
     Buffer<Device> there;  // maps, and behind them bytes
     typename Device::Event arrived, read;
     int n = 0;
-    bool used = false;
   };
-  Staging(Device& device, std::size_t bytes) : queue(device), halves{Half(device, bytes), Half(device, bytes)} {}
+  Staging(Device& of, std::size_t bytes) : device(of), queue(of), first(of, bytes), second(of, bytes) {}
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() { wait_for_copies(device, queue); }
+  Device& device;
   typename Device::Queue queue;  // of copies
-  std::array<Half, 2> halves;
-  std::size_t next = 0;
-  Half* staged = nullptr;
+  Batch first, second;
+  Batch* staged = nullptr;  // the last
 };
 
-/// One thread's memory on the device for a Program, and its queue; memory of the host is not needed.
+/// One thread's memory on the device for a Program, and its queue.
 template <class Program>
 class ContextOf : public CallSettings {
   using Device = typename Program::Device;
-  static constexpr bool half = Program::number == Number::half;
+  static constexpr bool in_half = Program::number == Number::half;
   static constexpr float largest_loss_scale = 32768;
   static constexpr int steps_before_growing = 2000;  // as PyTorch's GradScaler
 
@@ -66,9 +55,9 @@ class ContextOf : public CallSettings {
         bias_gradients_(*program.device_, program.bias_gradient_bytes_),
         settings_(*program.device_, program.trains_ ? program.settings_bytes() : 0),
         maps_(*program.device_, program.spec_.image.size() == 3 ? static_cast<std::size_t>(program.batch_) * sizeof(Affine) : 0) {}
-  float loss_scale = half ? largest_loss_scale : 1.0F;  ///< of the next backward
+  float loss_scale = in_half ? largest_loss_scale : 1.0F;  ///< of the next backward
 
-  static constexpr std::size_t carried = half ? 2 : 0;
+  static constexpr std::size_t carried = in_half ? 2 : 0;
   /// What a training goes on with: the loss's scale, and the steps since it last fell.
   void carry([[maybe_unused]] std::span<float> to) const {
     if constexpr (carried != 0) {
@@ -95,13 +84,13 @@ class ContextOf : public CallSettings {
 
   /// Whether a backward that lost gradients to infinity is worth another, with half the scale.
   bool scale_down() {
-    if (!half || loss_scale <= 1) return false;
+    if (!in_half || loss_scale <= 1) return false;
     loss_scale /= 2;
     steps_without_loss_ = 0;
     return true;
   }
   void count_step() {
-    if (!half || ++steps_without_loss_ < steps_before_growing) return;
+    if (!in_half || ++steps_without_loss_ < steps_before_growing) return;
     loss_scale = std::min(largest_loss_scale, loss_scale * 2);
     steps_without_loss_ = 0;
   }
@@ -134,9 +123,9 @@ class ContextOf : public CallSettings {
   Buffer<Device> plain_;      // the input, the output and the seed as the host has them
   Buffer<Device> gradients_;  // of what trains here, as the host has them
   Buffer<Device> kernel_gradients_, bias_gradients_;  // of convolutions, as cuDNN gives them
-  Buffer<Device> settings_;
-  StepSettings sent_{.loss_scale = 0};  // what settings_ has
-  Buffer<Device> maps_;                 // of decoded images' coordinates
+  Buffer<Device> settings_;  // StepSettings; behind them truths, slopes, weights and updates
+  float sent_scale_ = 0;  // of the loss, that settings_ has
+  Buffer<Device> maps_;   // of decoded images' coordinates
   typename Device::Recording forward_, backward_;
   bool recorded_logits_ = false;  // what backward_ is of
   int steps_without_loss_ = 0;

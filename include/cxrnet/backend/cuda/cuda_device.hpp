@@ -8,6 +8,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -93,11 +94,9 @@ class CudaDevice {
   class Event {
    public:
     explicit Event(CudaDevice&) { cuda::check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "making an event"); }
-    Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
-    Event& operator=(Event&&) = delete;
-    ~Event() {
-      if (event_ != nullptr) cudaEventDestroy(event_);
-    }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    ~Event() { cudaEventDestroy(event_); }
 
    private:
     friend class CudaDevice;
@@ -251,17 +250,21 @@ class CudaDevice {
       return false;
     }
     bool given = true;
+    std::exception_ptr other;
     try {
       work();
     } catch (const BackendError&) {
       given = false;
+    } catch (...) {
+      other = std::current_exception();
     }
     cudaGraph_t graph = nullptr;
-    const bool captured = cudaStreamEndCapture(queue.stream_, &graph) == cudaSuccess && given;
+    const bool captured = cudaStreamEndCapture(queue.stream_, &graph) == cudaSuccess && given && !other;
     const bool made = captured && cudaGraphInstantiate(&recording.graph_, graph, 0) == cudaSuccess;
     if (!made) recording.graph_ = nullptr;
     if (graph != nullptr) cudaGraphDestroy(graph);
     cudaGetLastError();  // what could not be recorded has been seen to
+    if (other) std::rethrow_exception(other);
     return made;
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/backend/cuda/graph.hpp>
+#include <cxrnet/core/error.hpp>
 
 #include <cstddef>
 #include <utility>
@@ -16,16 +17,16 @@
 //   class Plan;                                   of a Graph, shared by those that ask for the same one
 //   const Plan& plan(const Graph&);               BackendError where the library refuses it; lives as long as the device
 //   void execute(Queue&, const Plan&, std::span<void* const> operands, void* workspace);
-//   class Recording;                              empty at first
+//   class Recording;                              empty at first, and after clear()
 //   template <class Work> void replay(Queue&, Recording&, Work work);  has work() done, which launches and executes on that
 //                                                 queue and nothing else, the same each time: from some time on the queue is
 //                                                 given all of it at once, as it was recorded, and work() is not called
 //   void wait(Queue&);                            until all of its work is done, which other queues may then build on
 //   class HostBuffer;                             HostBuffer(Device&, std::size_t bytes), std::byte* data(): memory of the host
-//                                                 that is copied beside other work
+//                                                 that is copied beside other work; empty at first, moves
 //   void upload_later(Queue&, void* to, const void* from, std::size_t bytes);    `from` lies in a HostBuffer, and may change
 //   void download_later(Queue&, void* to, const void* from, std::size_t bytes);  when that has been waited for; `to` as well
-//   class Event;                                  Event(Device&)
+//   class Event;                                  Event(Device&): one that was never recorded is over
 //   void record(Queue&, Event&);                  the event is all that the queue was given so far
 //   void wait(Queue&, const Event&);              the queue's coming work waits for it
 //   void wait(const Event&);                      the host does
@@ -62,5 +63,14 @@ class Buffer {
   std::size_t bytes_ = 0;
   void* data_ = nullptr;
 };
+
+/// Waits before memory that copies go from or to is given back; a device that is lost copies no more.
+template <class Device>
+void wait_for_copies(Device& device, typename Device::Queue& queue) noexcept {
+  try {
+    device.wait(queue);
+  } catch (const BackendError&) {
+  }
+}
 
 }  // namespace cxrnet::cuda

@@ -2,9 +2,7 @@
 #include <cxrnet/backend/cuda/device.hpp>
 #include <cxrnet/backend/cuda/together.hpp>
 
-#include <cstddef>
-#include <utility>
-#include <vector>
+#include <span>
 
 namespace cxrnet::cuda {
 
@@ -12,17 +10,13 @@ namespace cxrnet::cuda {
 template <class T, class Device>
 class Launches {
  public:
-  Launches(Device& device, typename Device::Queue& queue, int batch) : device_(&device), queue_(&queue), empty_(batch), images_(empty_) {}
+  Launches(Device& device, typename Device::Queue& queue, int batch) : device_(&device), queue_(&queue), images_(batch) {}
 
-  /// Runs behind all that came before: a kernel that goes image by image, together with its neighbours. What builds on parts
-  /// of other images gets a launch of its own.
+  /// Runs behind all that came before: a kernel that goes image by image, together with its neighbours.
   template <class Kernel>
   void image_by_image(const Kernel& kernel) {
-    if (!images_.fits(kernel) || meets_otherwise(kernel)) flush();
+    if (images_.full()) flush();
     images_.add(kernel);
-    kernel.operands([&](Access access, const void* data, std::size_t bytes) {
-      touched_.push_back({static_cast<const std::byte*>(data), bytes, access == Access::write});
-    });
   }
   template <class Kernel>
   void launch(const Kernel& kernel) {
@@ -46,28 +40,9 @@ class Launches {
   }
 
  private:
-  struct Touched {
-    const std::byte* first;
-    std::size_t bytes;
-    bool written;
-  };
-  /// Two kernels that touch the very same maps or vectors touch them image by image.
-  template <class Kernel>
-  [[nodiscard]] bool meets_otherwise(const Kernel& kernel) const {
-    bool meets = false;
-    kernel.operands([&](Access access, const void* data, std::size_t bytes) {
-      const auto* const first = static_cast<const std::byte*>(data);
-      for (const Touched& t : touched_) {
-        const bool apart = first + bytes <= t.first || t.first + t.bytes <= first;
-        const bool same = first == t.first && bytes == t.bytes;
-        meets = meets || (!apart && !same && (t.written || access == Access::write));
-      }
-    });
-    return meets;
-  }
   template <class Collection, class Kernel>
   void collect(Collection& collection, const Kernel& kernel) {
-    if (!collection.fits(kernel)) {
+    if (collection.full()) {
       flush();
       launch_all(collection);
     }
@@ -80,14 +55,12 @@ class Launches {
   }
   void flush() {
     if (images_.size != 0) device_->launch(*queue_, images_);
-    images_ = empty_;
-    touched_.clear();
+    images_.size = 0;
   }
 
   Device* device_;
   typename Device::Queue* queue_;
-  PerImage<T> empty_, images_;
-  std::vector<Touched> touched_;
+  PerImage<T> images_;
   SeveralDense dense_;
   SeveralGradients<T> unpacked_;
 };

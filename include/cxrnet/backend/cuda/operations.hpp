@@ -90,7 +90,7 @@ class OperationsOf {
     const auto& w = p_->weights_[i];
     const int v = o.inputs[0], in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size());
     const bool wanted = o.gradient_in && p_->spec_.gradients[static_cast<std::size_t>(v)].bytes != 0;
-    const float* const back = &c_->settings()->back;
+    const StepSettings* const settings = c_->settings();
     const auto gradient_of = [&](int p) {
       return p_->trains(p) && o.gradient_parameters ? c_->gradients_.template as<float>() + p_->info(p).gradient : nullptr;
     };
@@ -113,7 +113,7 @@ class OperationsOf {
           if (w.bias_gradient != nullptr) {
             work_->execute(*w.bias_gradient, std::array<void*, 2>{dy, packed_bias}, c_->workspace_.template as<void>());
           }
-          work_->later(UnpackGradients<T>{w.shape, back, packed, packed_bias, gradient_of(o.kernel), gradient_of(o.bias)});
+          work_->later(UnpackGradients<T>{w.shape, settings, packed, packed_bias, gradient_of(o.kernel), gradient_of(o.bias)});
         }
         if (dx == nullptr) break;
         std::vector<void*> operands{dy, w.packed.template as<void>()};
@@ -126,7 +126,7 @@ class OperationsOf {
         float* const kernel = gradient_of(o.kernel);
         float* const bias = gradient_of(o.bias);
         if (kernel != nullptr || bias != nullptr) {
-          work_->later(DenseBackwardWeights{p_->batch_, in, out, back, c_->vector(v), vector_dy, kernel, bias});
+          work_->later(DenseBackwardWeights{p_->batch_, in, out, settings, c_->vector(v), vector_dy, kernel, bias});
         }
         if (vector_dx != nullptr) {
           const DenseBackwardData dense{p_->batch_, in, out, vector_dy, w.kernel, vector_mask(v), vector_dx};

@@ -131,16 +131,15 @@ class Program {
     const std::size_t maps_bytes = static_cast<std::size_t>(batch_) * sizeof(Affine), image = spec_.input_dims.size();
     if (!c.staging_) c.staging_ = std::make_unique<Staging<Device>>(*device_, maps_bytes + image * static_cast<std::size_t>(batch_));
     Staging<Device>& staging = *c.staging_;
-    auto& to = staging.halves[staging.next];
-    if (to.used) device_->wait(to.arrived);
+    auto& to = staging.staged == &staging.first ? staging.second : staging.first;
+    device_->wait(to.arrived);
     std::memcpy(to.host.data(), maps_of_images, static_cast<std::size_t>(n) * sizeof(Affine));
     std::memcpy(to.host.data() + maps_bytes, rgb, image * static_cast<std::size_t>(n));
-    if (to.used) device_->wait(staging.queue, to.read);
+    device_->wait(staging.queue, to.read);
     device_->upload_later(staging.queue, to.there.template as<void>(), to.host.data(), maps_bytes + image * static_cast<std::size_t>(n));
     device_->record(staging.queue, to.arrived);
     to.n = n;
     staging.staged = &to;
-    staging.next = 1 - staging.next;
   }
   /// The forward of what was staged last, not awaited; how many images that are.
   int forward_staged(Context& c) const {
@@ -149,7 +148,6 @@ class Program {
     auto* const affine = from.there.template as<Affine>();
     sample(c, affine, reinterpret_cast<const std::uint8_t*>(affine + batch_), from.n);
     device_->record(c.queue_, from.read);
-    from.used = true;
     run_all(c, from.n, nullptr);
     return from.n;
   }
@@ -258,7 +256,7 @@ class Program {
     };
     for (const Weights& w : weights_) {
       if (w.forward == nullptr || !asked(w)) continue;
-      if (!together.fits(w.packing())) launch();
+      if (together.full()) launch();
       together.add(w.packing());
     }
     launch();
@@ -306,9 +304,10 @@ class Program {
   bool run_backward(Context& c, int n, const float* seed, float* gradients) const {
     const bool logits = c.seed == Seed::logits;
     const bool last_relu = spec_.output_dims.is_image() && ends_in_relu();
-    if (const StepSettings now{.loss_scale = c.loss_scale, .back = 1 / c.loss_scale}; now != c.sent_) {
-      c.sent_ = now;
+    if (c.sent_scale_ != c.loss_scale) {
+      const StepSettings now{.loss_scale = c.loss_scale, .back = 1 / c.loss_scale};
       device_->upload(c.queue_, c.settings_.template as<void>(), &now, sizeof now);
+      c.sent_scale_ = c.loss_scale;
     }
     send(c, spec_.output_dims, seed, n, last_relu ? c.template map<T>(spec_.output) : nullptr, c.template map_gradient<T>(spec_.output),
          c.vector_gradient(spec_.output), c.loss_scale);

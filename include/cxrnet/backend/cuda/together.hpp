@@ -17,7 +17,7 @@ struct Several {
   int size = 0;
   Kernel kernels[most];
 
-  [[nodiscard]] bool fits(const Kernel&) const { return size < most; }
+  [[nodiscard]] bool full() const { return size == most; }
   void add(const Kernel& kernel) { kernels[size++] = kernel; }
 
   [[nodiscard]] CXRNET_BOTH std::int64_t count() const {
@@ -89,10 +89,7 @@ class PerImage {
   static constexpr int lanes = sizeof(T) == 2 ? 8 : 1;  ///< of its kernels that write maps
 
   explicit PerImage(int batch) : batch_(batch) {}
-  template <class Kernel>
-  [[nodiscard]] bool fits(const Kernel&) const {
-    return size < most;
-  }
+  [[nodiscard]] bool full() const { return size == most; }
   template <class Kernel>
   void add(const Kernel& kernel) {
     steps_[size++] = Step(kernel);

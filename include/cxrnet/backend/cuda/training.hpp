@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/backend/cuda/program.hpp>
+#include <cxrnet/backend/cuda/update_kernels.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -57,6 +58,10 @@ class TrainingOf {
     outputs_host_ = HostBuffer(*device_, spec.output_dims.size() * batch * sizeof(float));
     found_host_ = HostBuffer(*device_, sizeof(Found));
   }
+
+  TrainingOf(const TrainingOf&) = delete;
+  TrainingOf& operator=(const TrainingOf&) = delete;
+  ~TrainingOf() { wait_for_copies(*device_, context_->queue_); }
 
   /// A step on the host's features of n images, not awaited.
   void begin(const TrainingStep& step, const float* features) {
@@ -158,7 +163,6 @@ class TrainingOf {
   void send_settings() {
     settings_.loss_scale = context_->loss_scale;
     settings_.back = 1 / context_->loss_scale;
-    context_->sent_ = settings_;
     std::memcpy(settings_host_.data(), &settings_, sizeof settings_);
     device_->upload_later(context_->queue_, context_->settings_.template as<void>(), settings_host_.data(), program_->settings_bytes());
   }
@@ -194,8 +198,7 @@ class TrainingOf {
     };
     const int output = program_->spec_.output;
     return {program_->batch_, static_cast<int>(program_->spec_.output_dims.size()), c.vector(output), behind(program_->truth_at()),
-            behind(program_->slope_at()), behind(program_->weight_at()), &c.settings()->divisor, &c.settings()->loss_scale,
-            c.vector_gradient(output)};
+            behind(program_->slope_at()), behind(program_->weight_at()), c.settings(), c.vector_gradient(output)};
   }
 
   /// Whether all is finite, the optimiser, and working copies of what it has changed.
@@ -214,10 +217,10 @@ class TrainingOf {
                                          lane_sums_.template as<double>(), sums});
     device_->launch(c.queue_, Judge{chunk_count_, count, chunks, sums,
                                     static_cast<std::int64_t>(spec.output_dims.size()) * program_->batch_, c.vector_gradient(spec.output),
-                                    &settings->clip, &settings->limit, squares_.template as<double>(), factors, found});
+                                    settings, squares_.template as<double>(), factors, found});
     device_->launch(c.queue_, UpdateParameters{count, numbers, ranges_.template as<ParameterRange>(),
                                                reinterpret_cast<const op::Update*>(c.settings_.template as<std::byte>() + program_->updates_at()),
-                                               factors, &settings->clip, &settings->limit, &settings->update, found,
+                                               factors, settings, found,
                                                c.gradients_.template as<float>(), program_->trained_.template as<float>(),
                                                kept_ > 0 ? state : nullptr, kept_ > 1 ? state + numbers : nullptr});
     program_->pack(c.queue_, [](const auto& weights) { return weights.weight_gradient != nullptr; });

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/backend/cuda/kernel.hpp>
+#include <cxrnet/backend/cuda/step_settings.hpp>
 #include <cxrnet/op/update.hpp>
 
 #include <cmath>
@@ -69,8 +70,7 @@ struct Judge {
   const double* sums;
   std::int64_t seed_numbers;
   const float* seed;
-  const op::ClipBy* clip;
-  const double* limit;
+  const StepSettings* settings;
   double* squares;  ///< of each parameter, of all, and of the seed
   float* factors;   ///< of each parameter
   Found* found;
@@ -98,9 +98,10 @@ struct Judge {
       found->finite_gradients = is_finite(sum) ? 1 : 0;
     } else if (phase == 2) {
       for (int p = lane; p < parameter_count; p += block_lanes) {
-        const double norm = sqrt(*clip == op::ClipBy::norm ? squares[p] : *all);
-        const bool clips = *clip == op::ClipBy::norm || *clip == op::ClipBy::global_norm;
-        factors[p] = clips && norm > *limit ? static_cast<float>(*limit / norm) : 1.0F;
+        const op::ClipBy clip = settings->clip;
+        const double norm = sqrt(clip == op::ClipBy::norm ? squares[p] : *all), limit = settings->limit;
+        const bool clips = clip == op::ClipBy::norm || clip == op::ClipBy::global_norm;
+        factors[p] = clips && norm > limit ? static_cast<float>(limit / norm) : 1.0F;
       }
     }
   }
@@ -109,8 +110,7 @@ struct Judge {
     reads(visit, chunks, chunk_count);
     reads(visit, sums, chunk_count);
     reads(visit, seed, seed_numbers);
-    reads(visit, clip, 1);
-    reads(visit, limit, 1);
+    reads(visit, settings, 1);
     writes(visit, squares, parameter_count + 2);
     writes(visit, factors, parameter_count);
     writes(visit, found, 1);
@@ -128,9 +128,7 @@ struct UpdateParameters {
   const ParameterRange* ranges;
   const op::Update* updates;  ///< of each parameter
   const float* factors;       ///< of each parameter
-  const op::ClipBy* clip;
-  const double* limit;
-  const int* wanted;          ///< 0: no update
+  const StepSettings* settings;
   const Found* found;
   float* gradients;
   float* parameters;
@@ -139,7 +137,7 @@ struct UpdateParameters {
 
   [[nodiscard]] std::int64_t count() const { return numbers; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
-    if (*wanted == 0 || found->finite_gradients == 0 || found->finite_seed == 0) return;
+    if (settings->update == 0 || found->finite_gradients == 0 || found->finite_seed == 0) return;
     int low = 0, high = parameter_count;
     while (high - low > 1) {
       const int middle = (low + high) / 2;
@@ -147,8 +145,8 @@ struct UpdateParameters {
       else high = middle;
     }
     float g = gradients[i] * factors[low];
-    if (*clip == op::ClipBy::value) {
-      const auto most = static_cast<float>(*limit);
+    if (settings->clip == op::ClipBy::value) {
+      const auto most = static_cast<float>(settings->limit);
       g = g < -most ? -most : g > most ? most : g;
     }
     gradients[i] = g;
@@ -174,9 +172,7 @@ struct UpdateParameters {
     reads(visit, ranges, parameter_count);
     reads(visit, updates, parameter_count);
     reads(visit, factors, parameter_count);
-    reads(visit, clip, 1);
-    reads(visit, limit, 1);
-    reads(visit, wanted, 1);
+    reads(visit, settings, 1);
     reads(visit, found, 1);
     for (float* both : {gradients, parameters, first, second}) {
       if (both == nullptr) continue;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/backend/cuda/kernel.hpp>
+#include <cxrnet/backend/cuda/step_settings.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -61,11 +62,10 @@ struct DenseBackwardData {
   }
 };
 
-/// dW = x^T dy and, behind it in the index space, dbias = the sum of dy; both times what `scale` points to. Images are summed in
-/// order.
+/// dW = x^T dy and, behind it in the index space, dbias = the sum of dy; both times `settings->back`. Images are summed in order.
 struct DenseBackwardWeights {
   int batch, in, out;
-  const float* scale;
+  const StepSettings* settings;
   const float* x;
   const float* dy;
   float* kernel;  ///< null: not wanted
@@ -78,11 +78,11 @@ struct DenseBackwardWeights {
     if (to == nullptr) return;
     float sum = 0;
     for (std::int64_t n = 0; n < batch; ++n) sum += dy[n * out + unit] * (from == in ? 1.0F : x[n * in + from]);
-    *to = sum * *scale;
+    *to = sum * settings->back;
   }
   template <class Visit>
   void operands(Visit visit) const {
-    reads(visit, scale, 1);
+    reads(visit, settings, 1);
     reads(visit, x, static_cast<std::int64_t>(batch) * in);
     reads(visit, dy, static_cast<std::int64_t>(batch) * out);
     if (kernel != nullptr) writes(visit, kernel, static_cast<std::int64_t>(in) * out);
@@ -112,28 +112,27 @@ struct Softmax {
   }
 };
 
-/// The gradient of a loss by what went into the last activation, times what `scale` points to, in the form that losses share
+/// The gradient of a loss by what went into the last activation, times the loss's scale, in the form that losses share
 /// (train/loss.hpp): (y slope - truth) weight / divisor.
 struct LossGradient {
   int batch, size;
   const float* y;
   const float* truth;
-  const float* slope;    ///< an image's
-  const float* weight;   ///< an image's
-  const float* divisor;  ///< one
-  const float* scale;    ///< one
+  const float* slope;   ///< an image's
+  const float* weight;  ///< an image's
+  const StepSettings* settings;
   float* dx;
 
   [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return static_cast<std::int64_t>(batch) * size; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const std::int64_t image = i / size;
-    dx[i] = (y[i] * slope[image] - truth[i]) * weight[image] / *divisor * *scale;
+    dx[i] = (y[i] * slope[image] - truth[i]) * weight[image] / settings->divisor * settings->loss_scale;
   }
   template <class Visit>
   void operands(Visit visit) const {
     for (const float* numbers : {y, truth}) reads(visit, numbers, count());
     for (const float* numbers : {slope, weight}) reads(visit, numbers, batch);
-    for (const float* one : {divisor, scale}) reads(visit, one, 1);
+    reads(visit, settings, 1);
     writes(visit, dx, count());
   }
 };

@@ -1,5 +1,6 @@
 #pragma once
 #include <cxrnet/backend/cuda/kernel.hpp>
+#include <cxrnet/backend/cuda/step_settings.hpp>
 
 #include <cstdint>
 
@@ -48,11 +49,11 @@ struct PackWeights {
   }
 };
 
-/// The gradients of a kernel (in the working layout) and of a bias (f32), times what `scale` points to, as logical gradients.
+/// The gradients of a kernel (in the working layout) and of a bias (f32), times `settings->back`, as logical gradients.
 template <class T>
 struct UnpackGradients {
   ConvolutionWeights shape;
-  const float* scale;
+  const StepSettings* settings;
   const T* packed;
   const float* packed_bias;
   float* kernel;
@@ -62,15 +63,15 @@ struct UnpackGradients {
   CXRNET_BOTH void operator()(std::int64_t i) const {
     const ConvolutionWeights& s = shape;
     if (i >= s.logical()) {
-      bias[i - s.logical()] = packed_bias[i - s.logical()] * *scale;
+      bias[i - s.logical()] = packed_bias[i - s.logical()] * settings->back;
       return;
     }
     const std::int64_t k = i % s.out, c = i / s.out % s.in, tap = i / s.out / s.in;
-    kernel[i] = to_float(packed[(k * s.height * s.width + tap) * s.in_stride + c]) * *scale;
+    kernel[i] = to_float(packed[(k * s.height * s.width + tap) * s.in_stride + c]) * settings->back;
   }
   template <class Visit>
   void operands(Visit visit) const {
-    reads(visit, scale, 1);
+    reads(visit, settings, 1);
     reads(visit, packed, shape.working());
     writes(visit, kernel, shape.logical());
     if (bias == nullptr) return;
