@@ -2,6 +2,7 @@
 #include <cxrnet/augment/sample.hpp>
 #include <cxrnet/backend/cuda/cuda.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/data/resize.hpp>
 #include <cxrnet/layers/conv2d.hpp>
 #include <cxrnet/layers/dense.hpp>
 #include <cxrnet/layers/global_average_pool.hpp>
@@ -32,6 +33,11 @@ namespace {
 template <class Numbers>
 using Simulated = CudaOn<Numbers, SimulatedDevice>;
 
+template <class Kernel>
+void run(const Kernel& kernel) {
+  for (std::int64_t i = 0; i < kernel.count(); ++i) kernel(i);
+}
+
 /// The largest difference of images that the device's kernel makes from what `sample` makes, of maps that are drawn, that
 /// change nothing, and that lead far outside.
 template <class T>
@@ -51,7 +57,7 @@ double sampling_error(int height, int width) {
   const auto channels = channel_maps_of<ImageNetTorch, 3>;
   std::vector<T> y(static_cast<std::size_t>(maps.numbers()), cuda::number<T>(99.0F));
   const cuda::SampleImages<T> kernel{maps, n, {channels[0], channels[1], channels[2]}, affine.data(), rgb.data(), y.data()};
-  for (std::int64_t i = 0; i < kernel.count(); ++i) kernel(i);
+  run(kernel);
   const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
   std::vector<float> expected(pixels * 3);
   double worst = 0;
@@ -104,6 +110,30 @@ std::vector<float> fitted(const ImageDataset& set, const FitOptions& options, In
   return all;
 }
 
+/// Images of several sizes, some with rows that lie further apart.
+struct OwnSizes {
+  std::vector<Image> images;
+  std::vector<std::uint8_t> bytes;  // of all, as they lie on a device
+  std::vector<std::int64_t> picks;
+  explicit OwnSizes(ImageSize to) {
+    RandomStream random(5, RandomUse::transform, 0, 0);
+    for (const auto& [height, width, beyond] : {std::array{64, 1024, 0}, {7, 5, 9}, {33, 47, 0}, {1, 1, 2}, {2, 300, 0},
+                                                {to.height, to.width, 0}}) {
+      const auto row = static_cast<std::size_t>(width) * 3, pitch = row + static_cast<std::size_t>(beyond);
+      Image image{height, width, std::vector<std::uint8_t>(static_cast<std::size_t>(height) * row)};
+      for (std::uint8_t& byte : image.rgb) byte = static_cast<std::uint8_t>(random.uniform(0.0, 256.0));
+      cuda::add_picks(picks, {height, width}, static_cast<std::int64_t>(bytes.size()), static_cast<std::int64_t>(pitch), to);
+      for (std::size_t at = 0; at < image.rgb.size(); at += row) {
+        const auto from = image.rgb.begin() + static_cast<std::ptrdiff_t>(at);
+        bytes.insert(bytes.end(), from, from + static_cast<std::ptrdiff_t>(row));
+        bytes.resize(bytes.size() + pitch - row);
+      }
+      images.push_back(std::move(image));
+    }
+  }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(bytes.size()); }
+};
+
 /// The losses of two epochs of augmented images, and the probabilities of the images as they are.
 template <class Backend>
 std::vector<double> augmented_training(const ImageDataset& set) {
@@ -125,6 +155,39 @@ TEST_CASE("the device samples decoded images as the CPU does", "[cuda]") {
     CHECK(sampling_error<float>(height, width) < 1e-5);
     CHECK(sampling_error<cuda::Float16>(height, width) < 2e-3);
     CHECK(sampling_error<cuda::BFloat16>(height, width) < 1.6e-2);
+  }
+}
+
+TEST_CASE("the device resizes images of their own sizes as it samples them, to the same bits", "[cuda]") {
+  for (const auto& [height, width] : {std::pair{224, 224}, {13, 70}, {1, 1}}) {
+    INFO(height << " x " << width);
+    const OwnSizes own({height, width});
+    const int n = static_cast<int>(own.images.size());
+    const cuda::Maps maps{n, height, width, 3, 3};
+    const auto c = channel_maps_of<ImageNetTorch, 3>;
+    std::vector<std::uint8_t> resized;
+    std::vector<Affine> affine;
+    std::vector<float> expected(static_cast<std::size_t>(maps.numbers()));
+    RandomStream random(3, RandomUse::transform, 0, 0);
+    for (const Image& image : own.images) {
+      const Image small = resize_nearest(image, height, width);
+      affine.push_back(prepare_map<ReferenceAugment>(ReferenceAugment::draw(random, {height, width}), height, width));
+      sample({small.rgb.data(), height, width}, affine.back(), c, expected.data() + resized.size());
+      resized.insert(resized.end(), small.rgb.begin(), small.rgb.end());
+    }
+    std::vector<float> at_once(expected.size()), after(expected.size());
+    run(cuda::SampleImages<float>{maps, n, {c[0], c[1], c[2]}, affine.data(), own.bytes.data(), at_once.data(),
+                                  own.picks.data(), own.size()});
+    run(cuda::SampleImages<float>{maps, n, {c[0], c[1], c[2]}, affine.data(), resized.data(), after.data()});
+    CHECK(at_once == after);
+    CHECK(relative_error(at_once, expected) < 1e-5);
+
+    // As bytes and without a map: the resize alone.
+    const auto given = channel_maps_of<AsGiven, 3>;
+    std::vector<std::uint8_t> bytes(resized.size());
+    run(cuda::SampleImages<std::uint8_t>{maps, n, {given[0], given[1], given[2]}, nullptr, own.bytes.data(), bytes.data(),
+                                         own.picks.data(), own.size()});
+    CHECK(bytes == resized);
   }
 }
 

@@ -78,11 +78,12 @@ CXRNET_BOTH inline float to_float(Float16 x) {
 #endif
 }
 
-/// x as a T: Float16, BFloat16 or float.
+/// x as a T: Float16, BFloat16 or float; or the byte nearest to it, where it is 0 to 255.
 template <class T>
 CXRNET_BOTH inline T number(float x) {
   if constexpr (std::is_same_v<T, Float16>) return detail::half_of(x);
   else if constexpr (std::is_same_v<T, BFloat16>) return detail::bfloat16_of(x);
+  else if constexpr (std::is_same_v<T, std::uint8_t>) return static_cast<std::uint8_t>(x + 0.5F);
   else return x;
 }
 
