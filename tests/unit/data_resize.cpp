@@ -25,6 +25,16 @@ TEST_CASE("the source of each pixel is found by walking, as Pillow does", "[resi
                                                                      4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6});
 }
 
+TEST_CASE("a file decoded straight to a size has the pixels of one decoded and resized", "[resize]") {
+  for (const auto& file : {bytes_of(colour_jpeg), bytes_of(grey_jpeg), grey_png(9, 40, 3)}) {
+    for (const auto& [height, width] : {std::pair{3, 5}, {12, 16}, {30, 1}}) {
+      std::vector<std::uint8_t> rgb(static_cast<std::size_t>(height * width * 3));
+      decode_resized(file, "a", height, width, rgb.data());
+      CHECK(rgb == resize_nearest(decode_image(file, "a"), height, width).rgb);
+    }
+  }
+}
+
 TEST_CASE("real images decode and shrink as in Keras", "[resize][golden]") {
   const auto shared = shared_or_skip("golden/resize");
   if (!shared) return;

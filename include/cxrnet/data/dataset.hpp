@@ -113,20 +113,19 @@ class ImageDataset {
   [[nodiscard]] const std::uint8_t* pixels(std::size_t index, std::vector<std::uint8_t>& scratch) const {
     auto& slot = kept_[index];
     if (const std::uint8_t* kept = slot.load()) return kept;
-    const Image image = read_image(folder_.items[index].file);
     if (!reserve()) {
       scratch.resize(image_bytes());
-      resize_nearest(image, options_.size.height, options_.size.width, scratch.data());
+      decode(index, scratch.data());
       return scratch.data();
     }
     std::unique_ptr<std::uint8_t[]> pixels;
     try {
       pixels = std::make_unique<std::uint8_t[]>(image_bytes());
+      decode(index, pixels.get());
     } catch (...) {
       used_ -= image_bytes();
       throw;
     }
-    resize_nearest(image, options_.size.height, options_.size.width, pixels.get());
     return slot.publish(std::move(pixels), [this] { used_ -= image_bytes(); });
   }
 
@@ -155,6 +154,10 @@ class ImageDataset {
    private:
     std::atomic<std::uint8_t*> pixels_{nullptr};
   };
+
+  void decode(std::size_t index, std::uint8_t* rgb) const {
+    read_resized(folder_.items[index].file, options_.size.height, options_.size.width, rgb);
+  }
 
   /// Takes one image's bytes from the budget, if it has them.
   bool reserve() const {
