@@ -115,19 +115,22 @@ inline void decode_rare_png(Bytes bytes, const ImageInfo& info, std::size_t memo
   for (std::size_t y = 0; y < picked.rows_needed(); ++y) picked.offer(y, decoded.get() + y * row_bytes, layout);
 }
 
-/// Decodes what sound_image_header() found sound, and writes the picked pixels; throws ImageError.
-inline void decode_picked(Bytes bytes, const ImageInfo& info, const std::filesystem::path& name,
-                          PickedPixels& picked) {
+/// Bytes that decoding may take.
+inline std::size_t memory_limit(Bytes bytes, const ImageInfo& info) {
   // 4 channels of 16 bits, doubled by growing buffers; a JPEG's blocks pad small images up to 32 pixels.
   const auto height = static_cast<std::size_t>(info.height);
   const auto width = static_cast<std::size_t>(info.width);
-  const std::size_t memory_limit = 16 * (height * width + 64 * (height + width)) + 4 * bytes.size() +
-                                   (std::size_t{1} << 20);
+  return 16 * (height * width + 64 * (height + width)) + 4 * bytes.size() + (std::size_t{1} << 20);
+}
+
+/// Decodes what sound_image_header() found sound, and writes the picked pixels; throws ImageError.
+inline void decode_picked(Bytes bytes, const ImageInfo& info, const std::filesystem::path& name,
+                          PickedPixels& picked) {
   const PixelSize size{info.height, info.width};
   if (info.format == ImageFormat::jpeg) {
-    JpegDecoder(name).decode(bytes, size, memory_limit, picked);
+    JpegDecoder(name).decode(bytes, size, memory_limit(bytes, info), picked);
   } else if (!decode_plain_png(bytes, size, name, picked)) {
-    decode_rare_png(bytes, info, memory_limit, name, picked);
+    decode_rare_png(bytes, info, memory_limit(bytes, info), name, picked);
   }
 }
 

@@ -127,6 +127,30 @@ inline std::optional<std::string_view> jpeg_fault(Bytes bytes) {
   return "is cut short";
 }
 
+/// From start- to end-of-image of a baseline JPEG of 8 bits that has one frame and one scan, and every table before them;
+/// nothing of any other, and of none that jpeg_fault() refuses.
+inline std::optional<Bytes> baseline_jpeg(Bytes bytes) {
+  constexpr std::uint32_t baseline_frame = 0xC0, quantisation_tables = 0xDB, restart_interval = 0xDD, comment = 0xFE;
+  int frames = 0;
+  int scans = 0;
+  for (std::size_t at = next_jpeg_marker(bytes, 2); at < bytes.size(); at = next_jpeg_marker(bytes, at)) {
+    const auto marker = byte_at(bytes, at + 1);
+    if (marker == jpeg_end_of_image) return scans == 1 ? std::optional(bytes.first(at + 2)) : std::nullopt;
+    if (scans > 0 || bytes.size() - at < 5) break;
+    if (marker == baseline_frame) {
+      if (++frames > 1 || byte_at(bytes, at + 4) != 8) break;
+    } else if (marker == jpeg_start_of_scan) {
+      if (frames == 0) break;
+      ++scans;
+    } else if (marker != jpeg_huffman_tables && marker != quantisation_tables && marker != restart_interval &&
+               marker != comment && (marker < 0xE0 || marker > 0xEF)) {  // E0 to EF: what programs add
+      break;
+    }
+    at += big_endian_16(bytes, at + 2) + std::size_t{2};
+  }
+  return std::nullopt;
+}
+
 struct PixelSize {
   std::int64_t height;
   std::int64_t width;

@@ -37,6 +37,40 @@ class JpegDecoder {
   /// Decodes a file of `size` pixels, to the last row, so that damage below the last wanted one is found too. Its
   /// coefficients and buffers stay within `memory_limit` bytes. Throws ImageError.
   void decode(Bytes bytes, PixelSize size, std::size_t memory_limit, PickedPixels& picked) {
+    begin(bytes, size, memory_limit);
+    std::vector<std::uint8_t> row(std::size_t{codec_.output_width} * static_cast<std::size_t>(codec_.output_components));
+    attempt([&] {
+      JSAMPROW line = row.data();
+      while (codec_.output_scanline < codec_.output_height) {
+        const JDIMENSION y = static_cast<JDIMENSION>(picked.next_row(codec_.output_height - 1));
+        if (y > codec_.output_scanline) jpeg_skip_scanlines(&codec_, y - codec_.output_scanline);
+        jpeg_read_scanlines(&codec_, &line, 1);
+        if (codec_.out_color_space == JCS_CMYK && picked.wants(y)) inks_to_rgb(line, codec_.output_width);
+        picked.offer(y, line, PixelLayout::of(static_cast<std::size_t>(codec_.output_components)));
+      }
+      jpeg_finish_decompress(&codec_);
+    });
+  }
+
+  /// Reads all that comes before the pixels, and throws ImageError as decode() does. The number of components where any
+  /// decoder understands them alike, grey, or YCbCr whose Cb and Cr are whole or halved, in one scan; else 0.
+  [[nodiscard]] int plain_components(Bytes bytes, PixelSize size, std::size_t memory_limit) {
+    begin(bytes, size, memory_limit);
+    const int count = codec_.num_components;
+    const jpeg_component_info* const c = codec_.comp_info;
+    if (codec_.comps_in_scan != count || (codec_.saw_Adobe_marker != 0 && codec_.Adobe_transform != 1)) return 0;
+    if (codec_.jpeg_color_space != (count == 1 ? JCS_GRAYSCALE : JCS_YCbCr)) return 0;
+    for (int k = 0; k < count; ++k) {
+      const int most = count == 3 && k == 0 ? 2 : 1;
+      if (c[k].h_samp_factor > most || c[k].v_samp_factor > most) return 0;
+      if (count == 3 && c[k].component_id != k + 1) return 0;
+    }
+    return count;
+  }
+
+ private:
+  /// All before the pixels: header, tables, buffers.
+  void begin(Bytes bytes, PixelSize size, std::size_t memory_limit) {
     attempt([&] {
       codec_.mem->max_memory_to_use = static_cast<long>(memory_limit);
       jpeg_mem_src(&codec_, reinterpret_cast<const unsigned char*>(bytes.data()),
@@ -53,21 +87,8 @@ class JpegDecoder {
       default: undecodable_image(name_, "it has " + std::to_string(codec_.num_components) + " colour channels");
     }
     attempt([&] { jpeg_start_decompress(&codec_); });
-    std::vector<std::uint8_t> row(std::size_t{codec_.output_width} * static_cast<std::size_t>(codec_.output_components));
-    attempt([&] {
-      JSAMPROW line = row.data();
-      while (codec_.output_scanline < codec_.output_height) {
-        const JDIMENSION y = static_cast<JDIMENSION>(picked.next_row(codec_.output_height - 1));
-        if (y > codec_.output_scanline) jpeg_skip_scanlines(&codec_, y - codec_.output_scanline);
-        jpeg_read_scanlines(&codec_, &line, 1);
-        if (codec_.out_color_space == JCS_CMYK && picked.wants(y)) inks_to_rgb(line, codec_.output_width);
-        picked.offer(y, line, PixelLayout::of(static_cast<std::size_t>(codec_.output_components)));
-      }
-      jpeg_finish_decompress(&codec_);
-    });
   }
 
- private:
   /// Warnings about what surrounds the pixels. All others say that pixels were made up.
   static bool harmless(int code) {
     return code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM || code == JWRN_BOGUS_ICC;
