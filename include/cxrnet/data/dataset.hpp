@@ -3,7 +3,7 @@
 #include <cxrnet/core/error.hpp>
 #include <cxrnet/data/folder.hpp>
 #include <cxrnet/data/image.hpp>
-#include <cxrnet/data/resize.hpp>
+#include <cxrnet/data/image_decoder.hpp>
 #include <cxrnet/io/hash.hpp>
 
 #include <algorithm>
@@ -31,6 +31,7 @@ struct DatasetOptions {
   BadImages bad_images = BadImages::fail;
   std::size_t memory = std::size_t{1} << 30;  ///< Bytes of decoded pixels to keep; the rest is decoded anew each time.
   unsigned threads = 0;                       ///< For decoding up front (BadImages::skip); 0: one for each processor.
+  const ImageDecoder* decoder = nullptr;      ///< Outlives the set; null: the CPU decodes.
 };
 
 /// Labelled images, decoded and resized when first asked for and kept while memory allows. Safe from many threads.
@@ -61,6 +62,8 @@ class ImageDataset {
   [[nodiscard]] std::size_t image_bytes() const {
     return static_cast<std::size_t>(options_.size.height) * static_cast<std::size_t>(options_.size.width) * 3;
   }
+  /// Whose pixels these are: a decoder's name, or "cpu".
+  [[nodiscard]] std::string decoded_by() const { return options_.decoder == nullptr ? "cpu" : options_.decoder->name(); }
   [[nodiscard]] const std::filesystem::path& root() const { return folder_.root; }
   [[nodiscard]] const std::vector<std::string>& classes() const { return folder_.classes; }
   [[nodiscard]] const std::vector<ImageFolder::Item>& items() const { return folder_.items; }
@@ -156,7 +159,7 @@ class ImageDataset {
   };
 
   void decode(std::size_t index, std::uint8_t* rgb) const {
-    read_resized(folder_.items[index].file, options_.size.height, options_.size.width, rgb);
+    read_resized(folder_.items[index].file, options_.size, rgb, options_.decoder);
   }
 
   /// Takes one image's bytes from the budget, if it has them.

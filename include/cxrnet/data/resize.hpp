@@ -30,11 +30,6 @@ inline void decode_resized(std::span<const std::byte> bytes, const std::filesyst
   detail::decode_picked(bytes, info, name, picked);
 }
 
-/// A JPEG or PNG file, decoded and resized; writes height * width * 3 bytes to `rgb`. Throws ImageError.
-inline void read_resized(const std::filesystem::path& file, int height, int width, std::uint8_t* rgb) {
-  decode_resized(detail::read_image_bytes(file, max_image_bytes), file, height, width, rgb);
-}
-
 /// A resized copy.
 [[nodiscard]] inline Image resize_nearest(const Image& image, int height, int width) {
   const auto bytes = static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3;
