@@ -58,6 +58,17 @@ template <class Preprocess, class Conv>
 using NetOf = Seq<Input<5, 6, 3, Preprocess>, Freeze<Conv>, GAP, Dense<3, Softmax>>;
 using Net = NetOf<Rescale<1, 255>, Conv2D<4, 3, Relu>>;
 
+class OtherDecoder final : public ImageDecoder {
+ public:
+  void decode(std::span<const std::byte> bytes, const fs::path& name, ImageSize size, std::uint8_t* rgb) const override {
+    decode_resized(bytes, name, size.height, size.width, rgb);
+  }
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::string name_ = "other 1";
+};
+
 }  // namespace
 
 TEST_CASE("Features come back bit for bit under their key alone", "[train_feature_cache]") {
@@ -207,6 +218,8 @@ TEST_CASE("Keys follow all that features depend on, and nothing else", "[train_f
   std::vector<float> backbone = weights;
   backbone[0] = std::nextafter(backbone[0], 1.0F);
   another(key_of(ClassifierOf<Net, Reference<float>>(backbone, 4), set));
+  const OtherDecoder decoder;
+  another(key_of(net, ImageDataset(list_image_folder(folder.path()), {.size = {5, 6}, .decoder = &decoder})));
   another(key_of(ClassifierOf<Net, Reference<float>>(weights, 5), set));
   another(key_of(ClassifierOf<Net, OneDnn>(weights, 4), set));
   another(key_of(ClassifierOf<NetOf<ImageNetCaffe, Conv2D<4, 3, Relu>>, Reference<float>>(weights, 4), set));

@@ -41,12 +41,12 @@ class FeatureKeys {
     network_ = hash_.finish();
   }
 
-  /// Of a data set whose images are prepared so, each with its transform; none where `transforms` is empty. FileError
+  /// Of a data set whose images are decoded and prepared so, each with its transform; none where `transforms` is empty. FileError
   /// where an image cannot be read.
   [[nodiscard]] std::string of(const ImageDataset& images, Preparation prepare,
                                std::span<const TransformParameters> transforms = {}) {
     hash_ = Sha256();
-    text(network_).number(images.image_size().height).number(images.image_size().width);
+    text(network_).text(images.decoded_by()).number(images.image_size().height).number(images.image_size().width);
     probe(prepare, {});
     probe(prepare, {20, 1.25, -0.75, 10, 0.9, 1.2, true, true, {0.1, 0.2, 0.3, 0.4}});
     for (const std::string& hash : images.hashes()) text(hash);
