@@ -1,6 +1,7 @@
 # Included by the build, where CXRNET_CUDA asks for it, and by the package: where the CUDA Toolkit and cuDNN 9 are,
 # cxrnet::cudnn, what <cxrnet/backend/cuda/plan.hpp> needs, and cxrnet::cuda, what <cxrnet/backend/cuda/cuda_device.hpp> needs.
-# The latter has a program compile kernels.cu along: the project enables the language CUDA.
+# The latter has a program compile kernels.cu along: the project enables the language CUDA. Where the Toolkit has nvJPEG too,
+# cxrnet::nvjpeg, what <cxrnet/backend/cuda/nvjpeg.hpp> needs.
 if(NOT TARGET cxrnet::cuda)
   find_package(CUDAToolkit 12.4 QUIET)
   find_path(CXRNET_CUDNN_INCLUDE cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
@@ -17,5 +18,9 @@ if(NOT TARGET cxrnet::cuda)
       INTERFACE_SOURCES "${CXRNET_INCLUDE}/cxrnet/backend/cuda/kernels.cu"
       INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>"  # CMake 3.25 takes nvcc 13's default for it
       INTERFACE_LINK_LIBRARIES cxrnet::cudnn)
+    if(TARGET CUDA::nvjpeg)
+      add_library(cxrnet::nvjpeg INTERFACE IMPORTED GLOBAL)
+      set_target_properties(cxrnet::nvjpeg PROPERTIES INTERFACE_LINK_LIBRARIES "cxrnet::cuda;cxrnet::cxrnet;CUDA::nvjpeg")
+    endif()
   endif()
 endif()

@@ -57,6 +57,7 @@ class CudaDevice {
       if (handle_ != nullptr) cudnnDestroy(handle_);
       cudaStreamDestroy(stream_);
     }
+    [[nodiscard]] cudaStream_t stream() const { return stream_; }
 
    private:
     friend class CudaDevice;
