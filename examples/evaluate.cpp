@@ -29,6 +29,7 @@ struct Settings {
   FeatureSettings features;
   std::filesystem::path algorithms;
   std::string device = "cpu";
+  std::string decode = "cpu";
   bool skip_bad = false;
 };
 
@@ -41,7 +42,8 @@ int evaluate(const Settings& settings) {
   const LoadedModel model = load_model(settings.model, 32, chosen_device(settings.device));
   algorithms.keep();
   const auto images = open_images(settings.data, model.names_classes ? model.classes : std::vector<std::string>{},
-                                  settings.skip_bad ? BadImages::skip : BadImages::fail, settings.threads);
+                                  settings.skip_bad ? BadImages::skip : BadImages::fail, settings.threads,
+                                  decoder_of(settings.decode));
   require_class_count(*images, model.classifier->description());
   if (!model.names_classes) {
     std::cerr << "note: " << printable(settings.model.string())
@@ -72,6 +74,7 @@ int main(int argc, char** argv) {
   add_feature_options(app, settings.features);
   add_algorithms_option(app, settings.algorithms);
   add_device_option(app, settings.device);
+  add_decode_option(app, settings.decode);
   app.add_flag("--skip-bad", settings.skip_bad, "Go on without images that cannot be read, and list them");
   return run(app, argc, argv, [&] { return evaluate(settings); });
 }

@@ -3,8 +3,7 @@
 #include "common/program.hpp"
 #include "common/model_file.hpp"
 
-#include <cxrnet/data/image.hpp>
-#include <cxrnet/data/resize.hpp>
+#include <cxrnet/data/image_decoder.hpp>
 #include <cxrnet/io/packed_weight_files.hpp>
 #include <cxrnet/report/text.hpp>
 
@@ -25,6 +24,7 @@ struct Settings {
   std::filesystem::path algorithms;
   std::filesystem::path packed;
   std::string device = "cpu";
+  std::string decode = "cpu";
   unsigned threads = 0;
   bool json = false;
   bool skip_bad = false;
@@ -36,11 +36,10 @@ struct Prediction {
 };
 
 /// Probabilities of one image: decoded, resized and preprocessed as for training.
-std::vector<float> predict_image(const Classifier& net, const std::filesystem::path& file) {
+std::vector<float> predict_image(const Classifier& net, const std::filesystem::path& file, const ImageDecoder* decoder) {
   const Dims input = net.description().input;
-  const Image image = read_image(file);
   std::vector<std::uint8_t> pixels(input.size());
-  resize_nearest(image, input.height, input.width, pixels.data());
+  read_resized(file, {input.height, input.width}, pixels.data(), decoder);
   std::vector<float> features(net.description().features.size());
   if (const Preparation prepare = net.prepare(); prepare.map != nullptr) {
     const Affine map = prepare.map({}, input.height, input.width);
@@ -92,10 +91,11 @@ int predict(const Settings& settings) {
   if (!settings.packed.empty()) with_packed.emplace(packed.emplace(settings.packed));
   const LoadedModel model = load_model(settings.model, 1, chosen_device(settings.device));
   algorithms.keep();
+  const ImageDecoder* const decoder = decoder_of(settings.decode);
   std::vector<Prediction> predictions;
   for (const auto& file : settings.images) {
     try {
-      predictions.push_back({file.string(), predict_image(*model.classifier, file)});
+      predictions.push_back({file.string(), predict_image(*model.classifier, file, decoder)});
     } catch (const ImageError& error) {
       if (!settings.skip_bad) throw;
       std::cerr << "skipped: " << printable(error.what()) << '\n';
@@ -122,5 +122,6 @@ int main(int argc, char** argv) {
                  "Folder to keep weights in as convolutions in floats read them, four times the model's size, and to map\n"
                  "them from at later starts instead of packing them anew. What it holds is believed");
   add_device_option(app, settings.device);
+  add_decode_option(app, settings.decode);
   return run(app, argc, argv, [&] { return predict(settings); });
 }

@@ -13,11 +13,11 @@
 namespace cxrnet::programs {
 
 std::unique_ptr<ImageDataset> open_images(const std::filesystem::path& folder, const std::vector<std::string>& classes,
-                                          BadImages bad_images, unsigned threads) {
+                                          BadImages bad_images, unsigned threads, const ImageDecoder* decoder) {
   ImageFolder listed = list_image_folder(folder);
   if (!classes.empty()) match_classes(listed, classes);
   auto images = std::make_unique<ImageDataset>(std::move(listed),
-                                               DatasetOptions{.bad_images = bad_images, .threads = threads});
+                                               DatasetOptions{.bad_images = bad_images, .threads = threads, .decoder = decoder});
   for (const auto& rejected : images->rejected()) std::cerr << "skipped: " << printable(rejected.reason) << '\n';
   std::vector<FileTraits> traits;
   for (const auto& item : images->items()) {

@@ -14,9 +14,9 @@
 namespace cxrnet::programs {
 
 /// Lists and opens a folder of class folders for the network; prints what is skipped and the warning where format or
-/// size separates the classes. DataError where its classes are not `classes` (any, where that is empty).
+/// size separates the classes. DataError where its classes are not `classes` (any, where that is empty). `decoder` may be null.
 std::unique_ptr<ImageDataset> open_images(const std::filesystem::path& folder, const std::vector<std::string>& classes,
-                                          BadImages bad_images, unsigned threads);
+                                          BadImages bad_images, unsigned threads, const ImageDecoder* decoder);
 
 /// DataError unless the folder has exactly as many classes as the network's output.
 void require_class_count(const ImageDataset& images, const Description& network);

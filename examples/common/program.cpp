@@ -99,6 +99,23 @@ std::string chosen_device(const std::string& device) {
   return "cpu";
 }
 
+void add_decode_option(CLI::App& app, std::string& decode) {
+  app.add_option("--decode", decode,
+                 "cpu; gpu, JPEG files by nvJPEG, whose pixels differ a little from the CPU's, and so do results. Other files,\n"
+                 "and rare kinds of JPEG, are decoded on the CPU all the same")
+      ->capture_default_str()->check(CLI::IsMember({"cpu", "gpu"}));
+}
+
+const ImageDecoder* decoder_of(const std::string& decode) {
+  if (decode == "cpu") return nullptr;
+  if (decode != "gpu") throw ArgumentError("There is no decoder '" + decode + "': it is cpu or gpu.");
+  try {
+    return &gpu_decoder();
+  } catch (const BackendError& error) {
+    throw BackendError(std::string("Images cannot be decoded on a GPU: ") + error.what());
+  }
+}
+
 std::filesystem::path default_weights() { return std::filesystem::path(CXRNET_WEIGHTS) / "vgg16_imagenet_notop.safetensors"; }
 
 }  // namespace cxrnet::programs

@@ -8,6 +8,10 @@ namespace CLI {
 class App;
 }
 
+namespace cxrnet {
+class ImageDecoder;
+}
+
 // What every program does first and last.
 namespace cxrnet::programs {
 
@@ -27,6 +31,11 @@ void add_device_option(CLI::App& app, std::string& device);
 /// The device that `auto` stands for here, and says so on standard error; any other as it is. BackendError where there is no
 /// such device.
 std::string chosen_device(const std::string& device);
+
+/// --decode
+void add_decode_option(CLI::App& app, std::string& decode);
+/// What decodes images: null for the CPU. BackendError where there is no such decoder.
+const ImageDecoder* decoder_of(const std::string& decode);
 
 /// The folder of the project's own weights.
 std::filesystem::path default_weights();

@@ -122,7 +122,7 @@ void write_run_record(const std::filesystem::path& file, const TrainSettings& s,
   Json run = {
       {"note", ethical_note},
       {"settings", settings},
-      {"versions", {{"cxrnet", version}, {"backend", net.backend()}, {"onednn", onednn::version()}}},
+      {"versions", {{"cxrnet", version}, {"backend", net.backend()}, {"onednn", onednn::version()}, {"decoder", train.decoded_by()}}},
       {"processor", processor()},
       {"stopped_early", result.stopped},
       {"epochs_finished", result.history.epochs.size()},

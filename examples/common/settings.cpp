@@ -52,6 +52,7 @@ void each_setting(Settings& s, Field field) {
   field("features_limit", s.features.limit);
   field("algorithms", s.algorithms);
   field("device", s.device);
+  field("decode", s.decode);
 }
 
 /// Takes a setting out of JSON; false where it is no such value.
@@ -100,6 +101,7 @@ void add_data_options(CLI::App& app, TrainSettings& settings) {
   app.add_flag("--skip-bad", s.skip_bad, "Go on without images that cannot be read, and list them");
   add_algorithms_option(app, s.algorithms);
   add_device_option(app, s.device);
+  add_decode_option(app, s.decode);
 }
 
 void add_feature_options(CLI::App& app, FeatureSettings& settings) {

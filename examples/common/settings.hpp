@@ -49,6 +49,7 @@ struct TrainSettings {
   FeatureSettings features;
   std::filesystem::path algorithms;  ///< empty: by rule
   std::string device = "cpu";  ///< or "cuda"; "auto" only on the command line
+  std::string decode = "cpu";  ///< or "gpu"
 
   std::filesystem::path out;  ///< not saved: a run's folder may be moved
 };

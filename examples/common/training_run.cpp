@@ -1,6 +1,7 @@
 #include "common/training_run.hpp"
 
 #include "common/images.hpp"
+#include "common/program.hpp"
 
 #include <cxrnet/simd/target.hpp>
 #include <cxrnet/core/error.hpp>
@@ -16,12 +17,13 @@ namespace cxrnet::programs {
 
 RunImages open_run_images(const TrainSettings& settings, const Description& network) {
   const BadImages bad = settings.skip_bad ? BadImages::skip : BadImages::fail;
+  const ImageDecoder* const decoder = decoder_of(settings.decode);
   RunImages images;
-  images.train = open_images(settings.train, {}, bad, settings.threads);
+  images.train = open_images(settings.train, {}, bad, settings.threads, decoder);
   require_class_count(*images.train, network);
   const auto& classes = images.train->classes();
-  images.validation = open_images(settings.val, classes, bad, settings.threads);
-  if (!settings.test.empty()) images.test = open_images(settings.test, classes, bad, settings.threads);
+  images.validation = open_images(settings.val, classes, bad, settings.threads, decoder);
+  if (!settings.test.empty()) images.test = open_images(settings.test, classes, bad, settings.threads, decoder);
   images.positive = class_id(classes, settings.positive);
   return images;
 }

@@ -55,6 +55,12 @@ void try_cuda_plans() {}
 std::string cuda_problem() { return "these programs were built without CUDA (CMake's preset cuda builds them with it)"; }
 #endif
 
+#ifndef CXRNET_PROGRAMS_NVJPEG
+const ImageDecoder& gpu_decoder() {
+  throw BackendError("these programs were built without nvJPEG (CMake's preset cuda builds them with it, where the CUDA Toolkit has it).");
+}
+#endif
+
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed) {
   return with_depth(variant, [&](auto depth) { return depth.initial_parameters(variant, seed); });
 }

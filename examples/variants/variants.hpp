@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/data/image_decoder.hpp>
 #include <cxrnet/train/adam.hpp>
 #include <cxrnet/train/classifier_interface.hpp>
 #include <cxrnet/train/clip.hpp>
@@ -31,6 +32,9 @@ std::string cuda_problem();
 void keep_cuda_plans(const std::filesystem::path& folder);
 /// And chosen by trial where none of its plans was.
 void try_cuda_plans();
+
+/// Decodes JPEG files on the first GPU. BackendError where that is not possible.
+const ImageDecoder& gpu_decoder();
 
 /// Random parameters of the variant's network, for a seed.
 std::vector<float> initial_parameters(const Variant& variant, std::uint64_t seed);

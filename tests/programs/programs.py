@@ -223,6 +223,8 @@ def test_without_cuda_a_gpu_is_refused_and_auto_takes_the_cpu(case):
     image = sorted((case.data / "test").rglob("film*"))[0]
     case.refuses(case.run("predict", "--model", case.model, "--device", "cuda", image), "cannot run on a GPU", "built without CUDA")
     case.refuses(case.train("--device", "cuda", "--out", case.folder / "run"), "cannot run on a GPU")
+    case.refuses(case.run("predict", "--model", case.model, "--decode", "gpu", image), "cannot be decoded on a GPU", "built without nvJPEG")
+    case.refuses(case.train("--decode", "gpu", "--out", case.folder / "run"), "cannot be decoded on a GPU")
     auto = case.run("predict", "--model", case.model, "--device", "auto", image)
     case.passes(auto, "the network runs on the CPU, not on a GPU", "built without CUDA")
     assert auto.stdout == case.run("predict", "--model", case.model, image).stdout
