@@ -45,9 +45,10 @@ struct FitResult {
   std::size_t steps = 0;           ///< of training that were made
   bool stopped = false;            ///< by FitOptions::stop; the last epoch may lack its validation
   std::string stop_reason;         ///< why training ended early; empty where it did not
-  double backbone_seconds = 0;     ///< spent in the layers before the cut
+  double backbone_seconds = 0;     ///< spent in the layers before the cut, those of steps that begin with images apart
   double waiting_seconds = 0;      ///< spent waiting for images
-  double step_seconds = 0;         ///< spent in the layers behind the cut: forward, backward, optimiser
+  double step_seconds = 0;         ///< spent in the layers behind the cut: forward, backward, optimiser; where steps begin
+                                   ///< with images (Classifier::stages), in all layers
 };
 
 /// Weights by class that make every class count as much: images / (classes * images of the class), scikit-learn's
