@@ -11,6 +11,7 @@
 #include <cxrnet/train/trainer.hpp>
 
 #include "catch.hpp"
+#include "device_failures.hpp"
 #include "message.hpp"
 #include "network.hpp"
 #include "simulated_device.hpp"
@@ -261,8 +262,7 @@ TEST_CASE("a step is recorded and replayed", "[cuda]") {
 
 TEST_CASE("whatever call of the device fails, an error says so and nothing is left", "[cuda]") {
   SimulatedDevice device;
-  std::size_t calls = 0;
-  const auto run = [&] {
+  check_every_failure(device, [&] {
     Model<Chain, Simulated<Half>> model(2, 5);
     Trainer<Chain, Simulated<Half>> trainer(model);
     std::vector<float> features(2 * Traits<Chain>::features.size());
@@ -271,18 +271,8 @@ TEST_CASE("whatever call of the device fails, an error says so and nothing is le
     for (int step = 0; step < 3; ++step) trainer.step(features, std::array{0, 1});
     std::vector<float> probabilities(2 * 3);
     model.predict(std::span<const float>(batch), std::span(probabilities));
-    calls = device.calls;  // giving all back is no call that could say so
-  };
-  run();
-  CHECK(calls > 100);
-  for (std::size_t k = 1, all = calls; k <= all; ++k) {
-    device.calls = 0;
-    device.fail_at = k;
-    INFO("call " << k);
-    CHECK(has(message_of<BackendError>(run), "The simulated device failed"));
-    CHECK(device.live() == 0);
-  }
-  CHECK(device.hazards == std::vector<std::string>{});
+    return device.calls;
+  });
 }
 
 TEST_CASE("the simulated device finds what it is for", "[cuda]") {

@@ -12,6 +12,7 @@
 #include <cxrnet/train/trainer.hpp>
 
 #include "catch.hpp"
+#include "device_failures.hpp"
 #include "message.hpp"
 #include "network.hpp"
 #include "simulated_device.hpp"
@@ -341,8 +342,7 @@ TEST_CASE("whatever call fails while batches are staged, an error says so and no
   const std::vector<std::uint8_t> rgb(2 * 6 * 5 * 3, 40);
   const std::vector<Affine> maps(2);
   const std::vector<float> targets{1, 0, 0, 1};
-  std::size_t calls = 0;
-  const auto run = [&] {
+  check_every_failure(device, [&] {
     Model<Net, Simulated<Half>> model(2, 5);
     Trainer<Net, Simulated<Half>> trainer(model);
     trainer.stage(std::span<const std::uint8_t>(rgb), std::span<const Affine>(maps));
@@ -353,18 +353,8 @@ TEST_CASE("whatever call fails while batches are staged, an error says so and no
     }
     static_cast<void>(trainer.optimizer_state());
     static_cast<void>(model.parameters());
-    calls = device.calls;  // giving all back is no call that could say so
-  };
-  run();
-  CHECK(calls > 100);
-  for (std::size_t k = 1, all = calls; k <= all; ++k) {
-    device.calls = 0;
-    device.fail_at = k;
-    INFO("call " << k);
-    CHECK(has(message_of<BackendError>(run), "The simulated device failed"));
-    CHECK(device.live() == 0);
-  }
-  CHECK(device.hazards == std::vector<std::string>{});
+    return device.calls;
+  });
 }
 
 TEST_CASE("the simulated device finds what copies beside other work must not do", "[cuda]") {
