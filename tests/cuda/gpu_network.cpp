@@ -25,6 +25,7 @@ template <class Training>
 using Net = Seq<VGG16Backbone<Training>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
 using Block5 = Net<FreezeThrough<4>>;
 constexpr std::uint64_t seed = 1;
+constexpr double learning_rate = 1e-3;
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -89,7 +90,7 @@ Trained train(int n, float weight) {
   const auto count = static_cast<std::size_t>(n);
   Model<Block5, Backend> model(n, seed);
   Adam adam;
-  adam.learning_rate = 1e-4;
+  adam.learning_rate = learning_rate;
   Trainer<Block5, Backend> trainer(model, adam);
   const std::vector<float> weights(count, weight);
   std::vector<float> targets(count * 2);
@@ -136,7 +137,7 @@ int check_training(const char* name, const Trained& truth, int n, float weight, 
   for (std::size_t i = 0; i < truth.parameters.size(); ++i) {
     parameters += std::abs(static_cast<double>(here.parameters[i]) - static_cast<double>(truth.parameters[i]));
   }
-  parameters /= static_cast<double>(truth.parameters.size()) * 4e-4;
+  parameters /= static_cast<double>(truth.parameters.size()) * 4 * learning_rate;
   const bool right = losses < bound && parameters < std::max(bound, 1e-2);
   std::printf("%-5s 4 steps on block 5, weights %.0f: losses within %.1e, parameters %.1e of the way apart on the mean%s\n", name,
               static_cast<double>(weight), losses, parameters, right ? "" : " WRONG");

@@ -51,7 +51,7 @@ Graph graph_of(Pattern pattern, Number number, int batch = 2) {
 
 }  // namespace
 
-TEST_CASE("A trial takes the quickest plan, of nearly equal ones the earliest", "[backend]") {
+TEST_CASE("A trial takes the quickest plan, of nearly equal ones the earliest", "[cuda]") {
   CHECK(choice({3, 2, 1, 4}) == 2);
   CHECK(choice({1.5, 1.01, 1, 1.02}) == 1);
   CHECK(choice({1.019, 1.5, 1}) == 0);
@@ -60,7 +60,7 @@ TEST_CASE("A trial takes the quickest plan, of nearly equal ones the earliest", 
   CHECK(choice({7}) == 0);
 }
 
-TEST_CASE("A plan's best round counts, its first runs do not, and plans take turns", "[backend]") {
+TEST_CASE("A plan's best round counts, its first runs do not, and plans take turns", "[cuda]") {
   std::vector<std::size_t> order;
   const std::vector<std::vector<double>> times{{0.1, 0.1, 5, 5, 5}, {90, 90, 9, 3, 9}, {9, 9, 4, 4, 4}};
   std::vector<std::size_t> runs(3);
@@ -72,7 +72,7 @@ TEST_CASE("A plan's best round counts, its first runs do not, and plans take tur
   CHECK(order == std::vector<std::size_t>{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2});
 }
 
-TEST_CASE("A plan that does not run is left out, at once or later", "[backend]") {
+TEST_CASE("A plan that does not run is left out, at once or later", "[cuda]") {
   CHECK(choice({-1, 2, 3}) == 1);
   CHECK(choice({2, -1, 3}) == 0);
   int runs = 0;
@@ -86,7 +86,7 @@ TEST_CASE("A plan that does not run is left out, at once or later", "[backend]")
         "None of 2 plans ran in a trial; go without one. The last one's reason: plan 1 broke.");
 }
 
-TEST_CASE("The first plan is tried whatever it needs, others within a workspace, up to a number", "[backend]") {
+TEST_CASE("The first plan is tried whatever it needs, others within a workspace, up to a number", "[cuda]") {
   const Trial trial{.plans = 3, .workspace_bytes = 100};
   std::vector<Needing> plans;
   CHECK(enter(plans, {500}, trial));
@@ -97,7 +97,7 @@ TEST_CASE("The first plan is tried whatever it needs, others within a workspace,
   CHECK((plans[0].workspace_bytes == 500 && plans[1].workspace_bytes == 100 && plans[2].workspace_bytes == 0));
 }
 
-TEST_CASE("Plans are timed on small finite numbers of either sign, others for each operand", "[backend]") {
+TEST_CASE("Plans are timed on small finite numbers of either sign, others for each operand", "[cuda]") {
   for (const Number number : {Number::half, Number::bfloat16, Number::tf32, Number::float32}) {
     const auto bytes = trial_numbers(number, 1000, 0);
     REQUIRE(bytes.size() == 1000 * size_of(number));
@@ -115,7 +115,7 @@ TEST_CASE("Plans are timed on small finite numbers of either sign, others for ea
   }
 }
 
-TEST_CASE("A trial on a device reads what it wrote, replays, and gives all memory back", "[backend]") {
+TEST_CASE("A trial on a device reads what it wrote, replays, and gives all memory back", "[cuda]") {
   for (const Pattern pattern : {Pattern::convolution, Pattern::data_gradient, Pattern::weight_gradient, Pattern::bias_gradient}) {
     for (const Number number : {Number::half, Number::bfloat16, Number::float32}) {
       const Graph graph = graph_of(pattern, number);
@@ -132,7 +132,7 @@ TEST_CASE("A trial on a device reads what it wrote, replays, and gives all memor
   }
 }
 
-TEST_CASE("Operands larger than what is drawn for them are written to their ends", "[backend]") {
+TEST_CASE("Operands larger than what is drawn for them are written to their ends", "[cuda]") {
   const Graph graph = graph_of(Pattern::weight_gradient, Number::half, 2001);
   REQUIRE(graph.operand_numbers()[0] > (1U << 18U));
   TimedDevice device({1, 2});
@@ -143,7 +143,7 @@ TEST_CASE("Operands larger than what is drawn for them are written to their ends
   CHECK(device.hazards == std::vector<std::string>{});
 }
 
-TEST_CASE("A single plan needs no trial; whatever fails in one gives all memory back", "[backend]") {
+TEST_CASE("A single plan needs no trial, and whatever fails in one gives all memory back", "[cuda]") {
   const Graph graph = graph_of(Pattern::convolution, Number::half);
   const std::vector<TimedDevice::Plan> plans{{graph, 256}, {graph, 256}};
   {
