@@ -161,11 +161,11 @@ class CudaDevice {
     if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
     if (!builder_) builder_.emplace(*this);
     const Target target = Target::here(builder_->handle());
-    auto found = files_ ? files_->find(graph, key_, target) : std::nullopt;
+    auto found = files_ ? files_->find(graph, plans_key(), target) : std::nullopt;
     if (found && trial_ && !found->tried) found.reset();  // the heuristics' choice, to be replaced by the trial's
     const bool kept = found.has_value();
-    Plan made(kept ? std::move(*found) : trial_ ? tried_plan(graph, target) : build_plan(graph, target));
-    if (files_ && !kept) files_->keep(made, key_);
+    Plan made(kept ? std::move(*found) : trial_ ? tried_plan(graph, target) : build_plan(graph, target, choice_));
+    if (files_ && !kept) files_->keep(made, plans_key());
     return plans_.emplace(key, std::move(made)).first->second;
   }
   void execute(Queue& queue, const Plan& plan, std::span<void* const> operands, void* workspace) {
@@ -198,6 +198,12 @@ class CudaDevice {
   void try_plans(const Trial& trial = {}) {
     const std::lock_guard lock(mutex_);
     trial_ = trial;
+  }
+
+  /// From here on engines whose results may differ from run to run are taken as others are, and plans kept apart.
+  void allow_nondeterministic() {
+    const std::lock_guard lock(mutex_);
+    choice_ = Nondeterministic::allowed;
   }
 
   /// Seconds on the device of what work() gives a queue; returns when it is done.
@@ -279,13 +285,18 @@ class CudaDevice {
 
   cuda::Plan tried_plan(const Graph& graph, const Target& target) {
     std::vector<Plan> plans;
-    visit_plans(graph, target, Nondeterministic::last, [&](cuda::Plan plan) { return enter(plans, Plan(std::move(plan)), *trial_); });
+    visit_plans(graph, target, choice_, [&](cuda::Plan plan) { return enter(plans, Plan(std::move(plan)), *trial_); });
     cuda::Plan& chosen = plans[quickest_plan(*this, *builder_, graph, plans, *trial_)];
     chosen.tried = true;
     return std::move(chosen);
   }
 
+  [[nodiscard]] std::string plans_key() const {
+    return choice_ == Nondeterministic::allowed ? key_ + ", nondeterministic engines too" : key_;
+  }
+
   std::string name_, key_;
+  Nondeterministic choice_ = Nondeterministic::last;
   std::mutex mutex_;
   std::optional<PlanFiles> files_;
   std::optional<Trial> trial_;
