@@ -1,5 +1,7 @@
 // JPEG files decoded by nvJPEG on the GPU that is here, in threads, against libjpeg: how far pixels differ, how long both take,
 // and what becomes of damaged files. Skips (status 77) where there is no GPU. Usage: gpu_decode [FILE...]
+#include "../unit/jpeg_writer.hpp"
+
 #include <cxrnet/backend/cuda/nvjpeg.hpp>
 
 #include <algorithm>
@@ -7,15 +9,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <jpeglib.h>
 
 namespace {
 
@@ -26,38 +25,19 @@ using Pixels = std::vector<std::uint8_t>;
 
 /// Smooth waves with some noise; luma has `h` x `v` samples where the colours have one.
 File jpeg(int width, int height, int components, int h, int v) {
-  jpeg_compress_struct codec{};
-  jpeg_error_mgr errors{};
-  codec.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&codec);
-  unsigned char* file = nullptr;
-  unsigned long bytes = 0;
-  jpeg_mem_dest(&codec, &file, &bytes);
-  codec.image_width = static_cast<JDIMENSION>(width);
-  codec.image_height = static_cast<JDIMENSION>(height);
-  codec.input_components = components;
-  codec.in_color_space = components == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  jpeg_set_defaults(&codec);
-  jpeg_set_quality(&codec, 90, TRUE);
-  codec.comp_info[0].h_samp_factor = h;
-  codec.comp_info[0].v_samp_factor = v;
-  jpeg_start_compress(&codec, TRUE);
   std::mt19937 random(1);
-  std::vector<unsigned char> row(static_cast<std::size_t>(width * components));
-  for (int y = 0; y < height; ++y) {
+  const auto change = [&](jpeg_compress_struct& codec) {
+    jpeg_set_quality(&codec, 90, TRUE);
+    codec.comp_info[0].h_samp_factor = h;
+    codec.comp_info[0].v_samp_factor = v;
+  };
+  return cxrnet::test::written_jpeg(components == 1 ? JCS_GRAYSCALE : JCS_RGB, components, width, height, change,
+                                    [&](int y, std::vector<unsigned char>& row) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const double x = static_cast<double>(i) / components, wave = std::sin(x * 0.021) * std::cos(y * 0.017 + static_cast<double>(i % 3));
       row[i] = static_cast<unsigned char>(120 + 90 * wave + static_cast<double>(random() % 16));
     }
-    unsigned char* line = row.data();
-    jpeg_write_scanlines(&codec, &line, 1);
-  }
-  jpeg_finish_compress(&codec);
-  jpeg_destroy_compress(&codec);
-  const auto* const begin = reinterpret_cast<const std::byte*>(file);
-  File result(begin, begin + bytes);
-  std::free(file);
-  return result;
+  });
 }
 
 /// Null for the CPU.

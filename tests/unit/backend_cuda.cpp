@@ -14,7 +14,7 @@
 #include "device_failures.hpp"
 #include "message.hpp"
 #include "network.hpp"
-#include "simulated_device.hpp"
+#include "simulated_networks.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -26,12 +26,6 @@ using namespace cxrnet::test;
 
 namespace {
 
-template <class Numbers>
-using Simulated = CudaOn<Numbers, SimulatedDevice>;
-
-// Channels that are no multiples of 8, windows that overlap, frozen layers, a ReLU behind a pool and before a flattening.
-using Chain = Seq<Input<13, 12, 3, Rescale<1, 255>>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<5, 3, Same, Relu>, MaxPool<2>, Conv2D<12, 3, Relu>,
-                  MaxPool<2>, Flatten, Dense<6, Relu>, Dense<3, Softmax>>;
 using Averaged = Seq<Input<10, 9, 3, Rescale<1, 255>>, Conv2D<4, 3, Relu>, MaxPool<3>, Conv2D<8, 1, NoBias>, GAP, Dense<4, Relu>, Dense<2>, Sigmoid>;
 using Branched = Seq<Input<8, 8, 3, Rescale<1, 255>>, Conv2D<4, 3, Same, Relu>, Residual<Conv2D<4, 3, Same, Relu>, Conv2D<4, 3, Same>>, Relu, GAP,
                      Dense<3, Softmax>>;

@@ -14,7 +14,7 @@
 #include "catch.hpp"
 #include "data_fixtures.hpp"
 #include "network.hpp"
-#include "simulated_device.hpp"
+#include "simulated_networks.hpp"
 
 #include <array>
 #include <cmath>
@@ -29,9 +29,6 @@ using namespace cxrnet;
 using namespace cxrnet::test;
 
 namespace {
-
-template <class Numbers>
-using Simulated = CudaOn<Numbers, SimulatedDevice>;
 
 template <class Kernel>
 void run(const Kernel& kernel) {

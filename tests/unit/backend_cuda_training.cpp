@@ -15,7 +15,7 @@
 #include "device_failures.hpp"
 #include "message.hpp"
 #include "network.hpp"
-#include "simulated_device.hpp"
+#include "simulated_networks.hpp"
 
 #include <array>
 #include <cmath>
@@ -27,10 +27,6 @@ using namespace cxrnet::test;
 
 namespace {
 
-template <class Numbers>
-using Simulated = CudaOn<Numbers, SimulatedDevice>;
-using Chain = Seq<Input<13, 12, 3, Rescale<1, 255>>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<5, 3, Same, Relu>, MaxPool<2>, Conv2D<12, 3, Relu>,
-                  MaxPool<2>, Flatten, Dense<6, Relu>, Dense<3, Softmax>>;
 using HeadAlone = Seq<Input<6, 5, 3, Rescale<1, 255>>, Freeze<Conv2D<8, 3, Relu>>, GAP, Dense<5, Relu>, Dense<3, Softmax>>;
 
 /// The same loss, whose gradient only the host knows.

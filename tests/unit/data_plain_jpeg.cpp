@@ -1,12 +1,10 @@
 #include <cxrnet/data/plain_jpeg.hpp>
 
 #include "data_fixtures.hpp"
+#include "jpeg_writer.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <random>
-
-#include <jpeglib.h>
 
 using namespace cxrnet;
 using namespace cxrnet::test;
@@ -16,33 +14,10 @@ namespace {
 /// A JPEG of noise, as libjpeg's defaults for a colour space have it and `change` changes them.
 template <class Change>
 std::vector<std::byte> jpeg(J_COLOR_SPACE colours, int components, Change change) {
-  constexpr int width = 33, height = 17;
-  jpeg_compress_struct codec{};
-  jpeg_error_mgr errors{};
-  codec.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&codec);
-  unsigned char* file = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&codec, &file, &size);
-  codec.image_width = width;
-  codec.image_height = height;
-  codec.input_components = components;
-  codec.in_color_space = colours;
-  jpeg_set_defaults(&codec);
-  change(codec);
-  jpeg_start_compress(&codec, TRUE);
   std::mt19937 random(3);
-  std::vector<unsigned char> row(static_cast<std::size_t>(width * components));
-  while (codec.next_scanline < codec.image_height) {
+  return written_jpeg(colours, components, 33, 17, change, [&](int, std::vector<unsigned char>& row) {
     for (auto& byte : row) byte = static_cast<unsigned char>(random() & 0xFFU);
-    unsigned char* line = row.data();
-    jpeg_write_scanlines(&codec, &line, 1);
-  }
-  jpeg_finish_compress(&codec);
-  jpeg_destroy_compress(&codec);
-  const auto bytes = bytes_of(std::span(file, size));
-  std::free(file);
-  return bytes;
+  });
 }
 
 constexpr auto as_it_is = [](jpeg_compress_struct&) {};

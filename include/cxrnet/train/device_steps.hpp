@@ -80,7 +80,7 @@ class DeviceSteps : public StepsBase<Net, Backend, Optimizer> {
   template <class Map>
   void stage(std::span<const std::uint8_t> rgb, std::span<const Map> maps) {
     staged_ = 0;
-    if (maps.empty()) return leave_images();
+    if (maps.empty()) return ahead_.reset();
     if (!ahead_) ahead_.emplace(*this->model_);
     ahead_->stage(rgb, maps);
     staged_ = maps.size();
@@ -95,7 +95,7 @@ class DeviceSteps : public StepsBase<Net, Backend, Optimizer> {
   }
   StepResult end_staged() {
     const StepResult result = end();
-    if (staged_ == 0) leave_images();
+    if (staged_ == 0) ahead_.reset();  // what held the images is free for whoever needs it
     return result;
   }
 
@@ -130,8 +130,6 @@ class DeviceSteps : public StepsBase<Net, Backend, Optimizer> {
                          "checkpoint.");
     }
   }
-  /// What held the batches' images is free for whoever needs it.
-  void leave_images() { ahead_.reset(); }
 
   template <class Begin>
   void begin(const Recipe& recipe, const StepBatch& batch, Begin begin_training) {

@@ -94,7 +94,9 @@ class CudaDevice {
 
   class Event {
    public:
-    explicit Event(CudaDevice&) { cuda::check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "making an event"); }
+    explicit Event(CudaDevice&, unsigned flags = cudaEventDisableTiming) {
+      cuda::check(cudaEventCreateWithFlags(&event_, flags), "making an event");
+    }
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
     ~Event() { cudaEventDestroy(event_); }
@@ -209,14 +211,14 @@ class CudaDevice {
   /// Seconds on the device of what work() gives a queue; returns when it is done.
   template <class Work>
   double seconds(Queue& queue, Work work) {
-    const TimedEvent begin, end;
+    Event begin(*this, cudaEventDefault), end(*this, cudaEventDefault);
     try {
-      cuda::check(cudaEventRecord(begin.raw, queue.stream_), "recording an event");
+      record(queue, begin);
       work();
-      cuda::check(cudaEventRecord(end.raw, queue.stream_), "recording an event");
-      cuda::check(cudaEventSynchronize(end.raw), "running what is timed");
+      record(queue, end);
+      wait(end);
       float milliseconds = 0;
-      cuda::check(cudaEventElapsedTime(&milliseconds, begin.raw, end.raw), "reading a time");
+      cuda::check(cudaEventElapsedTime(&milliseconds, begin.event_, end.event_), "reading a time");
       return static_cast<double>(milliseconds) * 1e-3;
     } catch (const BackendError&) {
       cudaGetLastError();  // seen to: the next check is of what comes next
@@ -274,14 +276,6 @@ class CudaDevice {
     if (other) std::rethrow_exception(other);
     return made;
   }
-
-  struct TimedEvent {
-    TimedEvent() { cuda::check(cudaEventCreate(&raw), "making an event"); }
-    TimedEvent(const TimedEvent&) = delete;
-    TimedEvent& operator=(const TimedEvent&) = delete;
-    ~TimedEvent() { cudaEventDestroy(raw); }
-    cudaEvent_t raw = nullptr;
-  };
 
   cuda::Plan tried_plan(const Graph& graph, const Target& target) {
     std::vector<Plan> plans;

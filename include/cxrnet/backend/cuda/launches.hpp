@@ -31,12 +31,15 @@ class Launches {
   /// Gradients of parameters: some time later, beside each other.
   void later(const DenseBackwardWeights& kernel) { collect(dense_, kernel); }
   void later(const UnpackGradients<T>& kernel) { collect(unpacked_, kernel); }
+  /// Working copies of weights: likewise.
+  void later(const PackWeights<T>& kernel) { collect(packed_, kernel); }
 
   /// Launches what has not been.
   void finish() {
     flush();
     launch_all(dense_);
     launch_all(unpacked_);
+    launch_all(packed_);
   }
 
  private:
@@ -63,6 +66,7 @@ class Launches {
   PerImage<T> images_;
   SeveralDense dense_;
   SeveralGradients<T> unpacked_;
+  SeveralWeights<T> packed_;
 };
 
 }  // namespace cxrnet::cuda

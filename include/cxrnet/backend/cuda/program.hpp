@@ -249,17 +249,11 @@ class Program {
   /// Makes working copies anew, of the layers that are asked for.
   template <class Asked>
   void pack(typename Device::Queue& queue, Asked asked) const {
-    SeveralWeights<T> together;
-    const auto launch = [&] {
-      if (together.size != 0) device_->launch(queue, together);
-      together.size = 0;
-    };
+    Work work(*device_, queue, batch_);
     for (const Weights& w : weights_) {
-      if (w.forward == nullptr || !asked(w)) continue;
-      if (together.full()) launch();
-      together.add(w.packing());
+      if (w.forward != nullptr && asked(w)) work.later(w.packing());
     }
-    launch();
+    work.finish();
   }
 
   /// Whether a value is a ReLU's output that one operation reads: whoever writes its gradient then applies the ReLU's.

@@ -28,18 +28,18 @@ class TrainingOf {
       : program_(&program), context_(&context), device_(program.device_), kept_(kept) {
     program.for_each_gradient([&](int p) { parameters_.push_back(p); });
     std::ranges::sort(parameters_, {}, [&](int p) { return program.info(p).gradient; });
-    std::vector<ParameterRange> ranges;
+    std::vector<std::int64_t> starts;
     std::vector<Chunk> chunks;
     for (const int p : parameters_) {
       const std::size_t first = program.info(p).gradient, size = program.info(p).parameter.size();
-      const int number = static_cast<int>(ranges.size());
-      ranges.push_back({static_cast<std::int64_t>(first), static_cast<std::int64_t>(size)});
+      const int number = static_cast<int>(starts.size());
+      starts.push_back(static_cast<std::int64_t>(first));
       for (std::size_t at = 0; at < size; at += chunk) {
         chunks.push_back({static_cast<std::int64_t>(first + at), static_cast<std::int64_t>(std::min(chunk, size - at)), number});
       }
     }
     chunk_count_ = static_cast<int>(chunks.size());
-    ranges_ = given(ranges);
+    starts_ = given(starts);
     chunks_ = given(chunks);
     state_ = Buffer<Device>(*device_, kept * program.gradient_numbers_ * sizeof(float));
     if (kept > 0) {
@@ -48,8 +48,8 @@ class TrainingOf {
     }
     lane_sums_ = Buffer<Device>(*device_, chunks.size() * block_lanes * sizeof(double));
     sums_ = Buffer<Device>(*device_, chunks.size() * sizeof(double));
-    squares_ = Buffer<Device>(*device_, (ranges.size() + 2) * sizeof(double));
-    factors_ = Buffer<Device>(*device_, ranges.size() * sizeof(float));
+    squares_ = Buffer<Device>(*device_, (starts.size() + 2) * sizeof(double));
+    factors_ = Buffer<Device>(*device_, starts.size() * sizeof(float));
     found_ = Buffer<Device>(*device_, sizeof(Found));
     const ProgramSpec& spec = program.spec_;
     const auto batch = static_cast<std::size_t>(program.batch_);
@@ -218,7 +218,7 @@ class TrainingOf {
     device_->launch(c.queue_, Judge{chunk_count_, count, chunks, sums,
                                     static_cast<std::int64_t>(spec.output_dims.size()) * program_->batch_, c.vector_gradient(spec.output),
                                     settings, squares_.template as<double>(), factors, found});
-    device_->launch(c.queue_, UpdateParameters{count, numbers, ranges_.template as<ParameterRange>(),
+    device_->launch(c.queue_, UpdateParameters{count, numbers, starts_.template as<std::int64_t>(),
                                                reinterpret_cast<const op::Update*>(c.settings_.template as<std::byte>() + program_->updates_at()),
                                                factors, settings, found,
                                                c.gradients_.template as<float>(), program_->trained_.template as<float>(),
@@ -232,7 +232,7 @@ class TrainingOf {
   std::size_t kept_;
   std::vector<int> parameters_;  // that train, as their gradients lie
   int chunk_count_ = 0;
-  Buffer<Device> ranges_, chunks_, state_, lane_sums_, sums_, squares_, factors_, found_;
+  Buffer<Device> starts_, chunks_, state_, lane_sums_, sums_, squares_, factors_, found_;
   HostBuffer settings_host_, features_host_, outputs_host_, found_host_;
   StepSettings settings_;
   std::unique_ptr<typename Device::Event> ready_;

@@ -9,10 +9,6 @@
 // Kernels of an optimiser, over all parameters that train: their gradients lie one parameter behind the other.
 namespace cxrnet::cuda {
 
-/// Where one parameter's gradients lie.
-struct ParameterRange {
-  std::int64_t first = 0, size = 0;
-};
 /// A part of one parameter's gradients, small enough for a block.
 struct Chunk {
   std::int64_t first = 0, size = 0;
@@ -125,7 +121,7 @@ struct Judge {
 struct UpdateParameters {
   int parameter_count;
   std::int64_t numbers;
-  const ParameterRange* ranges;
+  const std::int64_t* starts;  ///< of each parameter: its first number
   const op::Update* updates;  ///< of each parameter
   const float* factors;       ///< of each parameter
   const StepSettings* settings;
@@ -141,7 +137,7 @@ struct UpdateParameters {
     int low = 0, high = parameter_count;
     while (high - low > 1) {
       const int middle = (low + high) / 2;
-      if (ranges[middle].first <= i) low = middle;
+      if (starts[middle] <= i) low = middle;
       else high = middle;
     }
     float g = gradients[i] * factors[low];
@@ -169,7 +165,7 @@ struct UpdateParameters {
   }
   template <class Visit>
   void operands(Visit visit) const {
-    reads(visit, ranges, parameter_count);
+    reads(visit, starts, parameter_count);
     reads(visit, updates, parameter_count);
     reads(visit, factors, parameter_count);
     reads(visit, settings, 1);

@@ -1,0 +1,20 @@
+#pragma once
+#include <cxrnet/backend/cuda/cuda.hpp>
+#include <cxrnet/layers/conv2d.hpp>
+#include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/flatten.hpp>
+#include <cxrnet/layers/input.hpp>
+#include <cxrnet/layers/max_pool.hpp>
+
+#include "simulated_device.hpp"
+
+namespace cxrnet::test {
+
+template <class Numbers>
+using Simulated = CudaOn<Numbers, SimulatedDevice>;
+
+// Channels that are no multiples of 8, windows that overlap, frozen layers, a ReLU behind a pool and before a flattening.
+using Chain = Seq<Input<13, 12, 3, Rescale<1, 255>>, Freeze<Conv2D<8, 3, Same, Relu>>, Conv2D<5, 3, Same, Relu>, MaxPool<2>, Conv2D<12, 3, Relu>,
+                  MaxPool<2>, Flatten, Dense<6, Relu>, Dense<3, Softmax>>;
+
+}  // namespace cxrnet::test
