@@ -131,7 +131,7 @@ TEST_CASE("training on the device has the CPU's gradients and losses", "[cuda]")
 TEST_CASE("an observer sees plain values", "[cuda]") {
   const SimulatedDevice device;
   const Model<Branched, Simulated<Float>> model(2, 5);
-  const Model<Branched, Reference<float, Rules<FuseBias, FuseRelu>>> reference(2, 5);
+  const Model<Branched, Reference<float, Simulated<Float>::rules>> reference(2, 5);
   std::vector<std::vector<float>> here, there;
   const Observer see_here = [&](const op::Operation&, int, std::span<const float> v) { here.emplace_back(v.begin(), v.end()); };
   const Observer see_there = [&](const op::Operation&, int, std::span<const float> v) { there.emplace_back(v.begin(), v.end()); };

@@ -165,7 +165,7 @@ struct TrainingStep {
   float divisor = 1;
   op::ClipBy clip = op::ClipBy::nothing;
   double limit = 0;
-  std::span<const op::Update> updates{};  ///< of each parameter that trains; none: gradients alone
+  std::span<const op::Update> updates{};  ///< of each parameter that changes; none: gradients alone
 };
 
 /// What a context is told before a call. A backend's Context has these.

@@ -46,6 +46,19 @@ struct FuseRelu {
   }
 };
 
+/// batch normalisation or addition + ReLU, likewise.
+struct FuseElementwiseRelu {
+  static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode) {
+    const bool elementwise = first.kind == op::Kind::batch_norm || first.kind == op::Kind::add;
+    if (!elementwise || next.kind != op::Kind::activation || next.activation != op::Activation::relu ||
+        first.activation != op::Activation::none) {
+      return false;
+    }
+    first.activation = next.activation;
+    return true;
+  }
+};
+
 /// convolution (with what is fused) + max pool. Backward needs what was there before the pool.
 struct FuseMaxPool {
   static constexpr bool fuse(op::Operation& first, const op::Operation& next, Mode mode) {

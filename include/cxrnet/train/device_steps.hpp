@@ -152,8 +152,11 @@ class DeviceSteps : public StepsBase<Net, Backend, Optimizer> {
     }
     updates_.clear();
     for (std::size_t i = 0; recipe.updates && i < T::parameters.size(); ++i) {
-      if (T::parameters[i].trains) updates_.push_back(recipe.optimizer.update(recipe.rates(i, T::parameters[i].parameter)));
+      const ParameterInfo& info = T::parameters[i];
+      if (info.trains) updates_.push_back(recipe.optimizer.update(recipe.rates(i, info.parameter)));
+      if (info.averages) updates_.push_back({.rule = op::Rule::average, .first = static_cast<float>(info.parameter.momentum)});
     }
+    this->context_.dropout.step = static_cast<std::uint32_t>(recipe.step - 1);
     step.updates = updates_;
     state_now_ = Now::lost;  // unless all of it succeeds
     begin_training(step);

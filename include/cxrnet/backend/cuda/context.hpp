@@ -51,6 +51,7 @@ class ContextOf : public CallSettings {
         workspace_(*program.device_, program.workspace_),
         plain_(*program.device_, program.plain_numbers() * sizeof(float)),
         gradients_(*program.device_, program.gradient_numbers_ * sizeof(float)),
+        map_part_(*program.device_, program.part_bytes_), sums_(*program.device_, program.sum_bytes_),
         kernel_gradients_(*program.device_, program.kernel_gradient_bytes_),
         bias_gradients_(*program.device_, program.bias_gradient_bytes_),
         settings_(*program.device_, program.trains_ ? program.settings_bytes() : 0),
@@ -115,6 +116,12 @@ class ContextOf : public CallSettings {
   /// Vectors each in a place of their own: images may then go through several operations at different times.
   [[nodiscard]] float* vector(int v) const { return vector_at(program_->vectors_[static_cast<std::size_t>(v)].value); }
   [[nodiscard]] float* vector_gradient(int v) const { return vector_at(program_->vectors_[static_cast<std::size_t>(v)].gradient); }
+  /// What a reader but the first to go backward gives of a gradient, to be added.
+  [[nodiscard]] float* vector_part(int v) const { return vector_at(program_->vectors_[static_cast<std::size_t>(v)].part); }
+  template <class To>
+  [[nodiscard]] To* map_part() const {
+    return map_part_.template as<To>();
+  }
   [[nodiscard]] const StepSettings* settings() const { return settings_.template as<StepSettings>(); }
 
   const Program* program_;
@@ -122,9 +129,10 @@ class ContextOf : public CallSettings {
   Buffer<Device> arena_, vectors_, input_, workspace_;
   Buffer<Device> plain_;      // the input, the output and the seed as the host has them
   Buffer<Device> gradients_;  // of what trains here, as the host has them
+  Buffer<Device> map_part_, sums_;  // of one operation at a time: see map_part, SumSpace
   Buffer<Device> kernel_gradients_, bias_gradients_;  // of convolutions, as cuDNN gives them
   Buffer<Device> settings_;  // StepSettings; behind them truths, slopes, weights and updates
-  float sent_scale_ = 0;  // of the loss, that settings_ has
+  StepSettings told_;     // that settings_ has, by calls that are no Training's
   Buffer<Device> maps_;   // of decoded images' coordinates
   typename Device::Recording forward_, backward_;
   bool recorded_logits_ = false;  // what backward_ is of

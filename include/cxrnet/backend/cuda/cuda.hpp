@@ -28,13 +28,13 @@ inline constexpr Number number_of<Tf32> = Number::tf32;
 }  // namespace cuda
 
 /// cuDNN's graphs and kernels of ours on a GPU: maps and working weights in `Numbers`, parameters, sums, vectors and gradients
-/// in float. `Device` is cuda::CudaDevice, or what stands for one (backend/cuda/device.hpp). Networks with residual blocks
-/// predict; chains of convolutions, pools and dense layers train.
+/// in float. `Device` is cuda::CudaDevice, or what stands for one (backend/cuda/device.hpp). A user's own functions are the
+/// host's, and do not run.
 template <class Numbers, class Device>
 struct CudaOn {
   static constexpr cuda::Number number = cuda::number_of<Numbers>;
   using scalar = float;
-  using rules = Rules<FuseBias, FuseRelu>;
+  using rules = Rules<FuseBias, FuseRelu, FuseElementwiseRelu>;
   static constexpr std::string_view name =
       std::array{"cuda-f16", "cuda-bf16", "cuda-tf32", "cuda-f32"}[static_cast<std::size_t>(number)];
 
@@ -46,10 +46,7 @@ struct CudaOn {
   static constexpr bool samples = true;
   static constexpr int micro_batch(int capacity) { return capacity; }
   static constexpr bool trains(const op::Operation& o) {
-    const bool vector = o.in.is_vector();
-    return o.kind == op::Kind::convolution || o.kind == op::Kind::dense || o.kind == op::Kind::max_pool ||
-           o.kind == op::Kind::global_average_pool || (o.kind == op::Kind::flatten && !vector) ||
-           (o.kind == op::Kind::activation && vector);
+    return cuda::has(o);
   }
   static constexpr bool runs(const op::Operation&) { return false; }
 

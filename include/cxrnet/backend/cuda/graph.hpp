@@ -107,15 +107,18 @@ constexpr Graph bias_gradient_graph(const Graph& forward) {
 }
 
 /// The graphs of convolutions among a network's operations, in order, each as often as it is run: forward, and where
-/// `backward` says so of those that train. The epilogue of a data gradient is the ReLU of the convolution that made its
-/// input; behind a pool that is the pool's own kernel's.
+/// `backward` says so of those that train. The epilogue of a data gradient is the ReLU that made its input, where nothing else
+/// reads that.
 inline std::vector<Graph> graphs_of(std::span<const op::Operation> operations, Number number, int batch) {
   std::vector<Graph> graphs;
   const auto made_by_relu = [&](int value) {
+    int readers = 0;
+    bool relu = false;
     for (const op::Operation& o : operations) {
-      if (o.output == value) return o.kind == op::Kind::convolution && o.activation == op::Activation::relu && o.pool.height == 0;
+      readers += o.inputs[0] == value || o.inputs[1] == value ? 1 : 0;
+      relu = relu || (o.output == value && o.activation == op::Activation::relu && o.pool.height == 0);
     }
-    return false;
+    return relu && readers == 1;
   };
   for (const op::Operation& o : operations) {
     if (o.kind == op::Kind::convolution) graphs.push_back(forward_graph(o, number, batch));

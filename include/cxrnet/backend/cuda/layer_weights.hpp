@@ -4,12 +4,21 @@
 #include <cxrnet/backend/program.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string>
 
 namespace cxrnet::cuda {
 
-/// What an operation's layer has on a device: its parameters in floats, those that train where `trained` has them; a
+/// The numbers of an operation's parameters: kernel, bias, and a batch normalisation's gamma, beta, mean and variance; -1: none.
+constexpr std::array<int, 6> parameters_of(const op::Operation& o) {
+  std::array<int, 6> numbers{o.kernel, o.bias, -1, -1, -1, -1};
+  if (o.kind != op::Kind::batch_norm) return numbers;
+  for (int k = 0; k < 4; ++k) numbers[static_cast<std::size_t>(2 + k)] = o.first_parameter + k;
+  return numbers;
+}
+
+/// What an operation's layer has on a device: its parameters in floats, those that change where `trained` has them; a
 /// convolution's working copies, and the plans of its graphs. `data_relu` says whether the gradient of its input passes the ReLU
 /// that made that input.
 template <Number number, class Device>
@@ -20,14 +29,12 @@ struct LayerWeights {
   LayerWeights(Device& device, const ProgramSpec& spec, const op::Operation& o, int batch, bool data_relu, float* trained) {
     const auto info = [&](int p) -> const ParameterInfo& { return spec.parameters[static_cast<std::size_t>(p)]; };
     const auto trains = [&](int p) { return p >= 0 && info(p).trains; };
-    const auto place = [&](int p, Buffer<Device>& own) -> float* {
-      if (p < 0) return nullptr;
-      if (trains(p)) return trained + info(p).gradient;
-      own = Buffer<Device>(device, info(p).parameter.size() * sizeof(float));
-      return own.template as<float>();
-    };
-    kernel = place(o.kernel, own_kernel);
-    bias = place(o.bias, own_bias);
+    const std::array<int, 6> numbers = parameters_of(o);
+    for (std::size_t k = 0; k < numbers.size(); ++k) {
+      if (numbers[k] < 0) continue;
+      if (!info(numbers[k]).changes()) own[k] = Buffer<Device>(device, info(numbers[k]).parameter.size() * sizeof(float));
+      parameters[k] = info(numbers[k]).changes() ? trained + info(numbers[k]).gradient : own[k].template as<float>();
+    }
     if (o.kind != op::Kind::convolution) return;
     const Graph graph = forward_graph(o, number, batch);
     shape = {o.window.height, o.window.width, o.in.channels, o.out.channels, graph.in.channels, graph.out.channels};
@@ -48,9 +55,16 @@ struct LayerWeights {
     }
   }
 
+  [[nodiscard]] float* kernel() const { return parameters[0]; }
+  [[nodiscard]] float* bias() const { return parameters[1]; }
+  [[nodiscard]] float* gamma() const { return parameters[2]; }
+  [[nodiscard]] float* beta() const { return parameters[3]; }
+  [[nodiscard]] float* mean() const { return parameters[4]; }
+  [[nodiscard]] float* variance() const { return parameters[5]; }
+
   /// What makes a convolution's working copies anew.
   [[nodiscard]] PackWeights<T> packing() const {
-    return {shape, kernel, bias, packed.template as<T>(), packed_bias.template as<T>()};
+    return {shape, kernel(), bias(), packed.template as<T>(), packed_bias.template as<T>()};
   }
 
   /// Scratch that its plans need at most.
@@ -77,9 +91,8 @@ struct LayerWeights {
   }
 
   ConvolutionWeights shape{};
-  float* kernel = nullptr;             ///< logical, as the bias
-  float* bias = nullptr;
-  Buffer<Device> own_kernel, own_bias;  ///< of what does not train
+  std::array<float*, 6> parameters{};  ///< of parameters_of, logical
+  std::array<Buffer<Device>, 6> own;   ///< of what does not change
   Buffer<Device> packed, packed_bias;  ///< working copies
   std::size_t kernel_gradient_at = 0;   ///< where its gradients lie among others
   std::size_t bias_gradient_at = 0;

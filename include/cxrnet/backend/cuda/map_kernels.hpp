@@ -193,24 +193,36 @@ struct GlobalAverageBackward {
   }
 };
 
-/// [ReLU of] a sum, or with `other` null a ReLU alone.
+/// [ReLU of] a sum, or with `other` null a ReLU alone; `mask` as in ToMaps. y may be what it reads.
 template <class T>
 struct AddRelu {
-  std::int64_t numbers;
+  static constexpr int lanes = sizeof(T) == 2 ? 8 : 1;
+  std::int64_t numbers;  ///< a multiple of `lanes`
   bool relu;
   const T* x;
   const T* other;
   T* y;
+  const T* mask = nullptr;
 
-  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return numbers; }
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return numbers / lanes; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
-    const float sum = to_float(x[i]) + (other == nullptr ? 0.0F : to_float(other[i]));
-    y[i] = number<T>(relu && sum < 0 ? 0.0F : sum);
+    using Numbers = Pack<T, lanes>;
+    const Numbers one = reinterpret_cast<const Numbers*>(x)[i];
+    const Numbers two = other == nullptr ? Numbers{} : reinterpret_cast<const Numbers*>(other)[i];
+    const Numbers before = mask == nullptr ? one : reinterpret_cast<const Numbers*>(mask)[i];
+    Numbers made;
+    for (int k = 0; k < lanes; ++k) {
+      const float sum = to_float(one.at[k]) + to_float(two.at[k]);
+      const bool held = (relu && sum < 0) || (mask != nullptr && !(to_float(before.at[k]) > 0));
+      made.at[k] = number<T>(held ? 0.0F : sum);
+    }
+    reinterpret_cast<Numbers*>(y)[i] = made;
   }
   template <class Visit>
   void operands(Visit visit) const {
     reads(visit, x, numbers);
     if (other != nullptr) reads(visit, other, numbers);
+    if (mask != nullptr) reads(visit, mask, numbers);
     writes(visit, y, numbers);
   }
 };

@@ -1,23 +1,30 @@
 #pragma once
 #include <cxrnet/backend/cuda/launches.hpp>
+#include <cxrnet/backend/cuda/norm_kernels.hpp>
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/op/operation.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace cxrnet::cuda {
 
-/// Calls with<lanes>() for as many neighbouring channels as 16 bytes hold, which maps of floats may not have.
+/// How many neighbouring channels a kernel's index has: as many as 16 bytes hold, or one where maps of floats have others.
+template <class T>
+int lanes_of(const Maps& m) {
+  constexpr int wide = 16 / static_cast<int>(sizeof(T));
+  return m.stride % wide == 0 ? wide : 1;
+}
+/// Calls with<lanes_of>().
 template <class T, class With>
 void with_lanes(const Maps& m, With with) {
-  constexpr int wide = 16 / static_cast<int>(sizeof(T));
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (m.stride % wide != 0) return with.template operator()<1>();
+    if (lanes_of<T>(m) == 1) return with.template operator()<1>();
   }
-  with.template operator()<wide>();
+  with.template operator()<16 / static_cast<int>(sizeof(T))>();
 }
 
 /// What each operation of a Program is on a device: a new kind is a case here, forward and backward.
@@ -53,7 +60,7 @@ class OperationsOf {
         break;
       }
       case op::Kind::dense: {
-        const DenseForward dense{p_->batch_, in, out, relu, vector_x, w.kernel, w.bias, vector_y};
+        const DenseForward dense{p_->batch_, in, out, relu, vector_x, w.kernel(), w.bias(), vector_y};
         if (large(o)) work_->launch(dense);
         else work_->image_by_image(dense);
         break;
@@ -67,20 +74,29 @@ class OperationsOf {
         work_->image_by_image(GlobalAverage<T>{p_->maps(o.in), x, vector_y});
         break;
       case op::Kind::flatten:
-        if (o.in.is_vector()) work_->image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, nullptr, vector_y});
+        if (o.in.is_vector()) add(o.out, relu, vector_x, nullptr, vector_y);
         else work_->image_by_image(ToPlain<T>{p_->maps(o.in), x, vector_y});
         break;
       case op::Kind::add:
-        if (o.out.is_image()) work_->launch(AddRelu<T>{p_->maps(o.out).numbers(), relu, x, c_->template map<T>(o.inputs[1]), y});
-        else work_->image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, c_->vector(o.inputs[1]), vector_y});
+        if (o.out.is_vector()) add(o.out, relu, vector_x, c_->vector(o.inputs[1]), vector_y);
+        else add(o.out, relu, x, c_->template map<T>(o.inputs[1]), y);
         break;
       case op::Kind::activation:
         if (o.activation == op::Activation::softmax) work_->image_by_image(Softmax{p_->batch_, out, vector_x, vector_y});
         else if (o.activation == op::Activation::sigmoid) work_->image_by_image(Sigmoid{vector_numbers, vector_x, vector_y});
-        else if (o.out.is_image()) work_->launch(AddRelu<T>{p_->maps(o.out).numbers(), relu, x, nullptr, y});
-        else work_->image_by_image(AddRelu<float>{vector_numbers, relu, vector_x, nullptr, vector_y});
+        else if (o.out.is_vector()) add(o.out, relu, vector_x, nullptr, vector_y);
+        else add(o.out, relu, x, nullptr, y);
         break;
-      default: break;  // refused by the constructor
+      case op::Kind::dropout:
+        if (o.out.is_vector()) drop(o, vector_x, nullptr, vector_y);
+        else drop(o, x, nullptr, y);
+        break;
+      case op::Kind::bias:
+      case op::Kind::batch_norm:
+        if (o.out.is_vector()) normalise(i, vector_x, vector_y);
+        else normalise(i, x, y);
+        break;
+      case op::Kind::custom: break;  // refused by the constructor
     }
   }
 
@@ -89,20 +105,20 @@ class OperationsOf {
     const op::Operation& o = p_->spec_.operations[i];
     const auto& w = p_->weights_[i];
     const int v = o.inputs[0], in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size());
-    const bool wanted = o.gradient_in && p_->spec_.gradients[static_cast<std::size_t>(v)].bytes != 0;
+    const bool wanted = o.gradient_in && has_gradient(v), adds = p_->adds(i, v), masks = p_->masks(i, v);
     const StepSettings* const settings = c_->settings();
-    const auto gradient_of = [&](int p) {
-      return p_->trains(p) && o.gradient_parameters ? c_->gradients_.template as<float>() + p_->info(p).gradient : nullptr;
-    };
     T* const x = c_->template map<T>(v);
     T* const dy = c_->template map_gradient<T>(o.output);
-    T* const dx = wanted ? c_->template map_gradient<T>(v) : nullptr;
+    T* const dx = !wanted ? nullptr : adds ? c_->template map_part<T>() : c_->template map_gradient<T>(v);
+    const T* const mask = masks && !adds ? x : nullptr;
+    float* const vector_x = c_->vector(v);
     float* const vector_dy = c_->vector_gradient(o.output);
-    float* const vector_dx = wanted ? c_->vector_gradient(v) : nullptr;
+    float* const vector_dx = !wanted ? nullptr : adds ? c_->vector_part(v) : c_->vector_gradient(v);
+    const float* const vector_mask = masks && !adds ? vector_x : nullptr;
     const std::int64_t vector_numbers = std::int64_t{p_->batch_} * out;
     // A ReLU that ends the program has no reader that masked its gradient: it does so itself, in place.
-    if (o.output == p_->spec_.output && o.activation == op::Activation::relu && o.kind == op::Kind::dense) {
-      work_->image_by_image(ActivationBackward{vector_numbers, false, c_->vector(o.output), vector_dy, nullptr, vector_dy});
+    if (o.output == p_->spec_.output && o.activation == op::Activation::relu && o.out.is_vector()) {
+      add(o.out, false, vector_dy, nullptr, vector_dy, c_->vector(o.output));
     }
     switch (o.kind) {
       case op::Kind::convolution: {
@@ -113,23 +129,23 @@ class OperationsOf {
           if (w.bias_gradient != nullptr) {
             work_->execute(*w.bias_gradient, std::array<void*, 2>{dy, packed_bias}, c_->workspace_.template as<void>());
           }
-          work_->later(UnpackGradients<T>{w.shape, settings, packed, packed_bias, gradient_of(o.kernel), gradient_of(o.bias)});
+          work_->later(UnpackGradients<T>{w.shape, settings, packed, packed_bias, gradient_of(o, o.kernel), gradient_of(o, o.bias)});
         }
         if (dx == nullptr) break;
         std::vector<void*> operands{dy, w.packed.template as<void>()};
-        if (p_->mask_of(v)) operands.push_back(x);
+        if (mask != nullptr) operands.push_back(x);
         operands.push_back(dx);
         work_->execute(*w.data_gradient, operands, c_->workspace_.template as<void>());
         break;
       }
       case op::Kind::dense: {
-        float* const kernel = gradient_of(o.kernel);
-        float* const bias = gradient_of(o.bias);
+        float* const kernel = gradient_of(o, o.kernel);
+        float* const bias = gradient_of(o, o.bias);
         if (kernel != nullptr || bias != nullptr) {
-          work_->later(DenseBackwardWeights{p_->batch_, in, out, settings, c_->vector(v), vector_dy, kernel, bias});
+          work_->later(DenseBackwardWeights{p_->batch_, in, out, settings, vector_x, vector_dy, kernel, bias});
         }
         if (vector_dx != nullptr) {
-          const DenseBackwardData dense{p_->batch_, in, out, vector_dy, w.kernel, vector_mask(v), vector_dx};
+          const DenseBackwardData dense{p_->batch_, in, out, vector_dy, w.kernel(), vector_mask, vector_dx};
           if (large(o)) work_->launch(dense);
           else work_->image_by_image(dense);
         }
@@ -139,38 +155,148 @@ class OperationsOf {
         if (dx == nullptr) break;
         const Maps from = p_->maps(o.in), to = p_->maps(o.out);
         with_lanes<T>(from, [&]<int lanes>() {
-          work_->launch(MaxPoolBackward<T, lanes>{from, to, o.window, p_->mask_of(v), x, c_->template map<T>(o.output), dy, dx});
+          work_->launch(MaxPoolBackward<T, lanes>{from, to, o.window, mask != nullptr, x, c_->template map<T>(o.output), dy, dx});
         });
         break;
       }
       case op::Kind::global_average_pool:
-        if (dx != nullptr) work_->image_by_image(GlobalAverageBackward<T, PerImage<T>::lanes>{p_->maps(o.in), vector_dy, map_mask(v), dx});
+        if (dx != nullptr) work_->image_by_image(GlobalAverageBackward<T, PerImage<T>::lanes>{p_->maps(o.in), vector_dy, mask, dx});
         break;
       case op::Kind::flatten:
-        if (dx != nullptr) work_->image_by_image(ToMaps<T, PerImage<T>::lanes>{p_->maps(o.in), vector_dy, map_mask(v), dx});
+        if (!wanted) break;
+        if (o.in.is_vector()) add(o.in, false, vector_dy, nullptr, vector_dx, vector_mask);
+        else work_->image_by_image(ToMaps<T, PerImage<T>::lanes>{p_->maps(o.in), vector_dy, mask, dx});
         break;
       case op::Kind::activation: {
-        if (vector_dx == nullptr) break;
+        if (!wanted) break;
         const float* const y = c_->vector(o.output);
-        if (o.activation == op::Activation::softmax && !logits) {
+        if (o.in.is_image()) {
+          add(o.in, false, dy, nullptr, dx, mask);
+        } else if (o.activation == op::Activation::softmax && !logits) {
           work_->image_by_image(SoftmaxBackward{p_->batch_, out, y, vector_dy, vector_dx});
-          break;
+          if (vector_mask != nullptr) add(o.in, false, vector_dx, nullptr, vector_dx, vector_mask);
+        } else {
+          const bool slope = !logits && o.activation == op::Activation::sigmoid;
+          work_->image_by_image(ActivationBackward{vector_numbers, slope, slope ? y : nullptr, vector_dy, vector_mask, vector_dx});
         }
-        const bool slope = !logits && o.activation == op::Activation::sigmoid;
-        // A ReLU's own mask is applied by the reader of its output, or here where there is none.
-        const bool last_relu = o.activation == op::Activation::relu && o.output == p_->spec_.output;
-        work_->image_by_image(ActivationBackward{vector_numbers, slope, slope || last_relu ? y : nullptr, vector_dy, vector_mask(v), vector_dx});
         break;
       }
-      default: break;  // refused at compile time
+      case op::Kind::dropout:
+        if (!wanted) break;
+        if (o.in.is_vector()) drop(o, vector_dy, vector_mask, vector_dx);
+        else drop(o, dy, mask, dx);
+        break;
+      case op::Kind::add:
+        if (o.in.is_vector()) return add_backward(i, vector_dy, [this](int k) { return c_->vector(k); }, [this](int k) { return c_->vector_gradient(k); });
+        return add_backward(i, dy, [this](int k) { return c_->template map<T>(k); }, [this](int k) { return c_->template map_gradient<T>(k); });
+      case op::Kind::bias:
+      case op::Kind::batch_norm:
+        if (o.in.is_vector()) normalise_backward(i, vector_x, vector_dy, vector_mask, vector_dx);
+        else normalise_backward(i, x, dy, mask, dx);
+        break;
+      case op::Kind::custom: break;  // refused by the constructor
     }
+    if (!wanted || !adds) return;
+    if (o.in.is_vector()) add(o.in, false, c_->vector_gradient(v), vector_dx, c_->vector_gradient(v), masks ? vector_x : nullptr);
+    else add(o.in, false, c_->template map_gradient<T>(v), dx, c_->template map_gradient<T>(v), masks ? x : nullptr);
   }
 
  private:
   static bool large(const op::Operation& o) { return o.in.size() * o.out.size() > large_kernel; }
 
-  [[nodiscard]] const float* vector_mask(int v) const { return p_->mask_of(v) ? c_->vector(v) : nullptr; }
-  [[nodiscard]] const T* map_mask(int v) const { return p_->mask_of(v) ? c_->template map<T>(v) : nullptr; }
+  [[nodiscard]] bool has_gradient(int v) const { return p_->spec_.gradients[static_cast<std::size_t>(v)].bytes != 0; }
+  /// Where a parameter's gradient, or the statistic of one that averages, goes; null: nowhere.
+  [[nodiscard]] float* gradient_of(const op::Operation& o, int p) const {
+    return p_->changes(p) && o.gradient_parameters ? c_->gradients_.template as<float>() + p_->info(p).gradient : nullptr;
+  }
+
+  /// A kernel of vectors goes image by image, one of maps over all at once.
+  template <class N, template <class> class Kernel>
+  void launch(const Dims& dims, const Kernel<N>& kernel) {
+    if constexpr (std::is_same_v<N, float>) {
+      if (dims.is_vector()) return work_->image_by_image(kernel);
+    }
+    work_->launch(kernel);
+  }
+  /// See AddRelu.
+  template <class N>
+  void add(const Dims& dims, bool relu, const N* x, std::type_identity_t<const N*> other, N* y, std::type_identity_t<const N*> mask = nullptr) {
+    launch(dims, AddRelu<N>{p_->maps(dims).numbers(), relu, x, other, y, mask});
+  }
+  template <class N>
+  void drop(const op::Operation& o, const N* x, std::type_identity_t<const N*> mask, N* y) {
+    if (o.rate == 0) add(o.in, false, x, nullptr, y, mask);
+    else launch(o.in, Dropout<N>{p_->maps(o.in), o.layer, o.rate, c_->settings(), x, mask, y});
+  }
+
+  /// An addition gives its gradient to both operands, which may be one value.
+  template <class N, class Value, class Gradient>
+  void add_backward(std::size_t i, const N* dy, Value value, Gradient gradient) {
+    const op::Operation& o = p_->spec_.operations[i];
+    const bool twice = o.inputs[0] == o.inputs[1];
+    for (std::size_t k = 0; k < 2; ++k) {
+      const int v = o.inputs[k];
+      if (!has_gradient(v)) continue;
+      const bool adds = p_->adds(i, v) || (twice && k == 1), masks = p_->masks(i, v) && !(twice && k == 0);
+      N* const dx = gradient(v);
+      add(o.in, false, dy, adds ? dx : nullptr, dx, masks ? value(v) : nullptr);
+    }
+  }
+
+  /// A batch normalisation, or a bias by itself.
+  template <class N>
+  void normalise(std::size_t i, const N* x, N* y) {
+    const op::Operation& o = p_->spec_.operations[i];
+    const auto& w = p_->weights_[i];
+    const Maps maps = p_->maps(o.in);
+    const bool batch = o.statistics == op::Statistics::batch, relu = o.activation == op::Activation::relu;
+    const StepSettings* const settings = batch ? c_->settings() : nullptr;
+    const Statistics s = statistics(i);
+    with_lanes<N>(maps, [&]<int lanes>() {
+      if (batch) {
+        const SumGrid grid(maps, lanes);
+        const SumSpace space(c_->sums_.template as<void>(), grid);
+        work_->launch(ChannelSums<N, lanes>{maps, grid, settings, x, nullptr, nullptr, space.lane_sums, space.sums});
+        work_->launch(Moments<N>{maps, ChunkSums(grid, space.sums), settings, x, s.mean, s.variance});
+      }
+      const float* const shift = o.kind == op::Kind::bias ? w.bias() : w.beta();
+      work_->launch(BatchNorm<N, lanes>{maps, static_cast<float>(o.epsilon), relu, settings, x, w.gamma(), shift, s.mean, s.variance, y});
+    });
+  }
+  template <class N>
+  void normalise_backward(std::size_t i, const N* x, const N* dy, std::type_identity_t<const N*> mask, N* dx) {
+    const op::Operation& o = p_->spec_.operations[i];
+    const auto& w = p_->weights_[i];
+    const Maps maps = p_->maps(o.in);
+    const Statistics s = statistics(i);
+    const StepSettings* const settings = c_->settings();
+    with_lanes<N>(maps, [&]<int lanes>() {
+      const float* means = nullptr;
+      if (p_->sums(o)) {
+        const SumGrid grid(maps, lanes);
+        const SumSpace space(c_->sums_.template as<void>(), grid);
+        float* const beta = gradient_of(o, o.kind == op::Kind::bias ? o.bias : o.first_parameter + 1);
+        float* const gamma = o.kind == op::Kind::bias ? nullptr : gradient_of(o, o.first_parameter);
+        work_->launch(ChannelSums<N, lanes>{maps, grid, settings, x, s.mean, dy, space.lane_sums, space.sums});
+        work_->launch(NormGradients{maps, ChunkSums(grid, space.sums), o.epsilon, settings, s.variance, gamma, beta, space.means});
+        if (o.statistics == op::Statistics::batch) means = space.means;
+      }
+      if (dx == nullptr) return;
+      if (o.kind == op::Kind::bias) return add(o.in, false, dy, nullptr, dx, mask);
+      work_->launch(BatchNormBackward<N, lanes>{maps, static_cast<float>(o.epsilon), mask != nullptr, settings, x, dy, w.gamma(), s.mean,
+                                                s.variance, means, dx});
+    });
+  }
+  struct Statistics {
+    float* mean;
+    float* variance;
+  };
+  /// What a batch normalisation takes: the moving averages, or the batch's, which lie where gradients do. None of a bias.
+  [[nodiscard]] Statistics statistics(std::size_t i) const {
+    const op::Operation& o = p_->spec_.operations[i];
+    if (o.statistics == op::Statistics::moving) return {p_->weights_[i].mean(), p_->weights_[i].variance()};
+    return {gradient_of(o, o.first_parameter + 2), gradient_of(o, o.first_parameter + 3)};
+  }
 
   const Program* p_;
   Context* c_;

@@ -27,6 +27,12 @@ constexpr std::size_t device_bytes(const Dims& dims, Number number) {
          static_cast<std::size_t>(padded_channels(dims.channels, number)) * size_of(number);
 }
 
+/// Whether the backend has an operation: none of a user's functions, softmax and sigmoid of vectors alone.
+constexpr bool has(const op::Operation& o) {
+  const bool vector_only = o.activation == op::Activation::softmax || o.activation == op::Activation::sigmoid;
+  return o.kind != op::Kind::custom && !(vector_only && (o.out.is_image() || o.kind != op::Kind::activation));
+}
+
 template <class Program>
 class TrainingOf;  // training.hpp
 
@@ -46,26 +52,36 @@ class Program {
 
   Program(const ProgramSpec& spec, int batch, const float* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters), device_(&Device::current()), queue_(*device_),
-        masks_(spec.values.size()), vectors_(spec.values.size()) {
-    std::vector<int> readers(spec.values.size());
-    for (const op::Operation& o : spec.operations) {
+        readers_(spec.values.size()), vectors_(spec.values.size()) {
+    for (std::size_t i = 0; i < spec.operations.size(); ++i) {
+      const op::Operation& o = spec.operations[i];
       refuse_unless_known(o);
       trains_ = trains_ || o.backward();
-      for (int k = 0; k < o.input_count(); ++k) ++readers[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
-      for (const int p : {o.kernel, o.bias}) {
-        if (trains(p)) gradient_numbers_ = std::max(gradient_numbers_, info(p).gradient + info(p).parameter.size());
+      for (int k = 0; k < o.input_count(); ++k) {
+        Readers& readers = readers_[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
+        readers.first = std::min(readers.first, i);
+        readers.last = i;
       }
+      readers_[static_cast<std::size_t>(o.output)].of_relu = o.activation == op::Activation::relu;
+      for (const int p : parameters_of(o)) {
+        if (changes(p)) gradient_numbers_ = std::max(gradient_numbers_, info(p).gradient + info(p).parameter.size());
+      }
+      if (sums(o)) sum_bytes_ = std::max(sum_bytes_, SumSpace::bytes(sum_grid(o)));
     }
     if (spec.input_dims.is_vector()) place_vector(spec.input, spec.input_dims);
-    for (const op::Operation& o : spec.operations) {
-      const auto v = static_cast<std::size_t>(o.output);
-      masks_[v] = o.activation == op::Activation::relu && readers[v] == 1;
+    for (std::size_t i = 0; i < spec.operations.size(); ++i) {
+      const op::Operation& o = spec.operations[i];
       if (o.out.is_vector()) place_vector(o.output, o.out);
+      if (o.gradient_in && o.in.is_image() && adds(i, o.inputs[0])) {
+        part_bytes_ = std::max(part_bytes_, device_bytes(o.in, number_) * static_cast<std::size_t>(batch));
+      }
     }
     trained_ = Buffer<Device>(*device_, gradient_numbers_ * sizeof(float));
     weights_.reserve(spec.operations.size());
-    for (const op::Operation& o : spec.operations) {
-      auto& made = weights_.emplace_back(*device_, spec, o, batch, mask_of(o.inputs[0]), trained_.template as<float>());
+    for (std::size_t i = 0; i < spec.operations.size(); ++i) {
+      const op::Operation& o = spec.operations[i];
+      const bool relu = masks(i, o.inputs[0]) && !adds(i, o.inputs[0]);
+      auto& made = weights_.emplace_back(*device_, spec, o, batch, relu, trained_.template as<float>());
       workspace_ = std::max(workspace_, made.workspace_bytes());
       made.kernel_gradient_at = kernel_gradient_bytes_;
       made.bias_gradient_at = bias_gradient_bytes_;
@@ -78,9 +94,10 @@ class Program {
   /// Uploads parameters and makes the working copies anew.
   void update() {
     for (std::size_t i = 0; i < weights_.size(); ++i) {
-      const op::Operation& o = spec_.operations[i];
-      if (o.kernel >= 0) upload(o.kernel, weights_[i].kernel);
-      if (o.bias >= 0) upload(o.bias, weights_[i].bias);
+      const std::array<int, 6> numbers = parameters_of(spec_.operations[i]);
+      for (std::size_t k = 0; k < numbers.size(); ++k) {
+        if (numbers[k] >= 0) upload(numbers[k], weights_[i].parameters[k]);
+      }
     }
     pack(queue_, [](const Weights&) { return true; });
     device_->wait(queue_);
@@ -112,6 +129,7 @@ class Program {
 
   /// Runs n <= batch images; `output` may be null, and `input`, for the images of the call before, whose output was no image.
   void forward(Context& c, const void* input, int n, float* output) const {
+    tell(c, n);
     send(c, spec_.input_dims, static_cast<const float*>(input), n, nullptr, c.template map<T>(spec_.input), c.vector(spec_.input));
     run_all(c, n, output);
   }
@@ -172,11 +190,7 @@ class Program {
   static constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
   static void refuse_unless_known(const op::Operation& o) {
-    const bool known = o.kind == op::Kind::convolution || o.kind == op::Kind::dense || o.kind == op::Kind::activation ||
-                       o.kind == op::Kind::max_pool || o.kind == op::Kind::global_average_pool ||
-                       o.kind == op::Kind::flatten || o.kind == op::Kind::add;
-    const bool vector_only = o.activation == op::Activation::softmax || o.activation == op::Activation::sigmoid;
-    if (known && !(vector_only && (o.out.is_image() || o.kind != op::Kind::activation))) return;
+    if (has(o)) return;
     throw BackendError("The CUDA backend has no " + cxrnet::describe(o) + " yet (layer " + std::to_string(o.layer) +
                        "): run this network on the CPU.");
   }
@@ -221,7 +235,19 @@ class Program {
 
   [[nodiscard]] const ParameterInfo& info(int p) const { return spec_.parameters[static_cast<std::size_t>(p)]; }
   [[nodiscard]] bool trains(int p) const { return p >= 0 && info(p).trains; }
-  [[nodiscard]] Maps maps(const Dims& dims) const { return maps_of(dims, number_, batch_); }
+  [[nodiscard]] bool changes(int p) const { return p >= 0 && info(p).changes(); }
+  /// A vector is a map of one place.
+  [[nodiscard]] Maps maps(const Dims& dims) const {
+    return dims.is_vector() ? Maps{batch_, 1, 1, dims.channels, dims.channels} : maps_of(dims, number_, batch_);
+  }
+  /// Whether an operation sums over places: a batch normalisation by its batch, and a bias by itself on its way back.
+  [[nodiscard]] static bool sums(const op::Operation& o) {
+    return o.statistics == op::Statistics::batch || (o.gradient_parameters && (o.kind == op::Kind::batch_norm || o.kind == op::Kind::bias));
+  }
+  [[nodiscard]] SumGrid sum_grid(const op::Operation& o) const {
+    const Maps m = maps(o.in);
+    return {m, o.in.is_vector() ? lanes_of<float>(m) : lanes_of<T>(m)};
+  }
   [[nodiscard]] std::size_t input_bytes() const {
     return spec_.input_dims.is_vector() ? 0 : device_bytes(spec_.input_dims, number_) * static_cast<std::size_t>(batch_);
   }
@@ -237,7 +263,9 @@ class Program {
 
   void place_vector(int v, const Dims& dims) {
     auto& places = vectors_[static_cast<std::size_t>(v)];
-    for (std::size_t* const place : {&places.value, &places.gradient}) {
+    const Readers& readers = readers_[static_cast<std::size_t>(v)];
+    for (std::size_t* const place : {&places.value, &places.gradient, &places.part}) {
+      if (place == &places.part && readers.first >= readers.last) continue;
       *place = vector_numbers_;
       vector_numbers_ += (dims.size() + 63) / 64 * 64;
     }
@@ -256,8 +284,13 @@ class Program {
     work.finish();
   }
 
-  /// Whether a value is a ReLU's output that one operation reads: whoever writes its gradient then applies the ReLU's.
-  [[nodiscard]] bool mask_of(int v) const { return masks_[static_cast<std::size_t>(v)]; }
+  /// Whether operation i, on its way back, adds to a value's gradient, which another reader has written before.
+  [[nodiscard]] bool adds(std::size_t i, int v) const { return readers_[static_cast<std::size_t>(v)].last != i; }
+  /// Whether it is the last of a ReLU's readers to do so: it then applies the ReLU's.
+  [[nodiscard]] bool masks(std::size_t i, int v) const {
+    const Readers& readers = readers_[static_cast<std::size_t>(v)];
+    return readers.of_relu && readers.first == i;
+  }
 
   [[nodiscard]] std::size_t plain_numbers() const {
     std::size_t most = std::max(spec_.input_dims.size(), spec_.output_dims.size());
@@ -271,6 +304,15 @@ class Program {
   void sample(Context& c, const Affine* affine, const std::uint8_t* rgb, int n) const {
     device_->launch(c.queue_, SampleImages<T>{maps(spec_.input_dims), n, {spec_.image[0], spec_.image[1], spec_.image[2]}, affine, rgb,
                                               c.template map<T>(spec_.input)});
+  }
+
+  /// What the kernels of a training program are told, where it is something else than before.
+  void tell(Context& c, int n) const {
+    if (!trains_) return;
+    const StepSettings now{.loss_scale = c.loss_scale, .back = 1 / c.loss_scale, .n = n, .step = c.dropout.step, .seed = c.dropout.seed};
+    if (c.told_ == now) return;
+    device_->upload(c.queue_, c.settings_.template as<void>(), &now, sizeof now);
+    c.told_ = now;
   }
 
   /// n plain images or vectors of the host to the device's layout, the rest of the batch zeros; null: images that are there already.
@@ -298,11 +340,7 @@ class Program {
   bool run_backward(Context& c, int n, const float* seed, float* gradients) const {
     const bool logits = c.seed == Seed::logits;
     const bool last_relu = spec_.output_dims.is_image() && ends_in_relu();
-    if (c.sent_scale_ != c.loss_scale) {
-      const StepSettings now{.loss_scale = c.loss_scale, .back = 1 / c.loss_scale};
-      device_->upload(c.queue_, c.settings_.template as<void>(), &now, sizeof now);
-      c.sent_scale_ = c.loss_scale;
-    }
+    tell(c, n);
     send(c, spec_.output_dims, seed, n, last_relu ? c.template map<T>(spec_.output) : nullptr, c.template map_gradient<T>(spec_.output),
          c.vector_gradient(spec_.output), c.loss_scale);
     if (c.recorded_logits_ != logits) c.backward_.clear();
@@ -329,12 +367,12 @@ class Program {
       run.backward(i, logits && o.output == spec_.output);
     }
   }
-  /// Of each parameter that backward gives a gradient of.
+  /// Of each parameter that backward gives a gradient of, or a statistic.
   template <class Act>
   void for_each_gradient(Act act) const {
     for (const op::Operation& o : spec_.operations) {
-      for (const int p : {o.kernel, o.bias}) {
-        if (trains(p) && o.gradient_parameters) act(p);
+      for (const int p : parameters_of(o)) {
+        if (changes(p) && o.gradient_parameters) act(p);
       }
     }
   }
@@ -344,21 +382,25 @@ class Program {
   }
 
   struct VectorPlaces {
-    std::size_t value = 0, gradient = 0;  // the first number for an image of a batch of one
+    std::size_t value = 0, gradient = 0, part = 0;  // the first number for an image of a batch of one
+  };
+  struct Readers {
+    std::size_t first = static_cast<std::size_t>(-1), last = 0;  // operations; `first` is behind all where none reads
+    bool of_relu = false;
   };
   ProgramSpec spec_;
   int batch_;
   const float* parameters_;
   Device* device_;
   mutable typename Device::Queue queue_;
-  Buffer<Device> trained_;        // parameters that train, as gradients lie
+  Buffer<Device> trained_;        // parameters that change, as gradients lie
   std::vector<Weights> weights_;  // by operation
-  std::vector<bool> masks_;       // by value: see mask_of
+  std::vector<Readers> readers_;  // by value
   std::vector<VectorPlaces> vectors_;  // by value
   std::size_t vector_numbers_ = 0;
   bool trains_ = false;
   std::size_t workspace_ = 0, kernel_gradient_bytes_ = 0, bias_gradient_bytes_ = 0;
-  std::size_t gradient_numbers_ = 0;
+  std::size_t gradient_numbers_ = 0, part_bytes_ = 0, sum_bytes_ = 0;
 };
 
 }  // namespace cxrnet::cuda

@@ -1,4 +1,5 @@
 #pragma once
+#include <cxrnet/backend/cuda/dropout_kernel.hpp>
 #include <cxrnet/backend/cuda/map_kernels.hpp>
 #include <cxrnet/backend/cuda/vector_kernels.hpp>
 #include <cxrnet/backend/cuda/weight_kernels.hpp>
@@ -116,8 +117,8 @@ class PerImage {
       for (std::int64_t i = lane; i < own; i += block_lanes) kernel(image * own + i);
     }
   };
-  using Step = OneOf<GlobalAverage<T>, GlobalAverageBackward<T, lanes>, ToPlain<T>, ToMaps<T, lanes>, AddRelu<float>, DenseForward,
-                     DenseBackwardData, Softmax, SoftmaxBackward, Sigmoid, ActivationBackward, LossGradient>;
+  using Step = OneOf<GlobalAverage<T>, GlobalAverageBackward<T, lanes>, ToPlain<T>, ToMaps<T, lanes>, AddRelu<float>, Dropout<float>,
+                     DenseForward, DenseBackwardData, Softmax, SoftmaxBackward, Sigmoid, ActivationBackward, LossGradient>;
   int batch_;
   Step steps_[most];
 };

@@ -110,7 +110,7 @@ class TrainingOf {
 
   /// The gradients of the last step, clipped if it updated, where ParameterInfo::gradient says.
   void read_gradients(std::span<float> to) const { download(context_->gradients_, 0, to); }
-  /// Parameters that train, into all parameters.
+  /// Parameters that change, into all parameters.
   void read_parameters(std::span<float> to) const {
     for (const int p : parameters_) {
       const ParameterInfo& info = program_->info(p);
@@ -144,13 +144,15 @@ class TrainingOf {
   void for_each_run(Act act) const {
     std::size_t here = 0;
     for (const int p : parameters_) {
+      if (!program_->trains(p)) continue;
       const std::size_t size = program_->info(p).parameter.size();
       for (std::size_t k = 0; k < kept_; ++k, here += size) act(k * program_->gradient_numbers_ + program_->info(p).gradient, here, size);
     }
   }
 
   void begin(const TrainingStep& step) {
-    settings_ = {.divisor = step.divisor, .update = step.updates.empty() ? 0 : 1, .limit = step.limit, .clip = step.clip};
+    settings_ = {.divisor = step.divisor, .update = step.updates.empty() ? 0 : 1, .limit = step.limit, .clip = step.clip, .n = step.n,
+                 .step = context_->dropout.step, .seed = context_->dropout.seed};
     std::byte* const to = settings_host_.data();
     std::memset(to, 0, program_->settings_bytes());  // an image that is not there weighs nothing
     std::memcpy(to + program_->truth_at(), step.truth.data(), step.truth.size_bytes());
@@ -208,6 +210,7 @@ class TrainingOf {
     const auto numbers = static_cast<std::int64_t>(program_->gradient_numbers_);
     const int count = static_cast<int>(parameters_.size());
     const StepSettings* const settings = c.settings();
+    const auto* const updates = reinterpret_cast<const op::Update*>(c.settings_.template as<std::byte>() + program_->updates_at());
     const auto* const chunks = chunks_.template as<Chunk>();
     auto* const sums = sums_.template as<double>();
     auto* const factors = factors_.template as<float>();
@@ -217,10 +220,8 @@ class TrainingOf {
                                          lane_sums_.template as<double>(), sums});
     device_->launch(c.queue_, Judge{chunk_count_, count, chunks, sums,
                                     static_cast<std::int64_t>(spec.output_dims.size()) * program_->batch_, c.vector_gradient(spec.output),
-                                    settings, squares_.template as<double>(), factors, found});
-    device_->launch(c.queue_, UpdateParameters{count, numbers, starts_.template as<std::int64_t>(),
-                                               reinterpret_cast<const op::Update*>(c.settings_.template as<std::byte>() + program_->updates_at()),
-                                               factors, settings, found,
+                                    settings, updates, squares_.template as<double>(), factors, found});
+    device_->launch(c.queue_, UpdateParameters{count, numbers, starts_.template as<std::int64_t>(), updates, factors, settings, found,
                                                c.gradients_.template as<float>(), program_->trained_.template as<float>(),
                                                kept_ > 0 ? state : nullptr, kept_ > 1 ? state + numbers : nullptr});
     program_->pack(c.queue_, [](const auto& weights) { return weights.weight_gradient != nullptr; });
@@ -230,7 +231,7 @@ class TrainingOf {
   Context* context_;
   Device* device_;
   std::size_t kept_;
-  std::vector<int> parameters_;  // that train, as their gradients lie
+  std::vector<int> parameters_;  // that change, as their gradients lie
   int chunk_count_ = 0;
   Buffer<Device> starts_, chunks_, state_, lane_sums_, sums_, squares_, factors_, found_;
   HostBuffer settings_host_, features_host_, outputs_host_, found_host_;

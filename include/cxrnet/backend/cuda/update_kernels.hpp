@@ -6,7 +6,8 @@
 #include <cmath>
 #include <cstdint>
 
-// Kernels of an optimiser, over all parameters that train: their gradients lie one parameter behind the other.
+// Kernels of an optimiser, over all parameters that change: their gradients, of moving averages a batch's statistics, lie one
+// parameter behind the other.
 namespace cxrnet::cuda {
 
 /// A part of one parameter's gradients, small enough for a block.
@@ -59,7 +60,8 @@ struct Found {
   int finite_seed = 0, finite_gradients = 0;
 };
 
-/// Out of the chunks' sums: whether all is finite, and the factor of each parameter's gradients that clips their norm.
+/// Out of the chunks' sums: whether all is finite, and the factor of each parameter's gradients that clips their norm, of
+/// which moving averages are no part.
 struct Judge {
   int chunk_count, parameter_count;
   const Chunk* chunks;
@@ -67,6 +69,7 @@ struct Judge {
   std::int64_t seed_numbers;
   const float* seed;
   const StepSettings* settings;
+  const op::Update* updates;  ///< of each parameter
   double* squares;  ///< of each parameter, of all, and of the seed
   float* factors;   ///< of each parameter
   Found* found;
@@ -87,11 +90,11 @@ struct Judge {
         all[1] = sum;
       }
     } else if (phase == 1 && lane == 0) {
-      double sum = 0;
-      for (int p = 0; p < parameter_count; ++p) sum += squares[p];
+      double sum = 0, averaged = 0;
+      for (int p = 0; p < parameter_count; ++p) (updates[p].rule == op::Rule::average ? averaged : sum) += squares[p];
       *all = sum;
       found->finite_seed = is_finite(all[1]) ? 1 : 0;
-      found->finite_gradients = is_finite(sum) ? 1 : 0;
+      found->finite_gradients = is_finite(sum + averaged) ? 1 : 0;
     } else if (phase == 2) {
       for (int p = lane; p < parameter_count; p += block_lanes) {
         const op::ClipBy clip = settings->clip;
@@ -107,6 +110,7 @@ struct Judge {
     reads(visit, sums, chunk_count);
     reads(visit, seed, seed_numbers);
     reads(visit, settings, 1);
+    reads(visit, updates, parameter_count);
     writes(visit, squares, parameter_count + 2);
     writes(visit, factors, parameter_count);
     writes(visit, found, 1);
@@ -116,7 +120,7 @@ struct Judge {
   CXRNET_BOTH static bool is_finite(double x) { return x - x == 0; }
 };
 
-/// Clips gradients, which are left clipped, and updates every number that trains by op::Update; nothing where the gradients are
+/// Clips gradients, which are left clipped, and updates every number that changes by op::Update; nothing where the gradients are
 /// not finite, or no update is wanted.
 struct UpdateParameters {
   int parameter_count;
@@ -140,13 +144,17 @@ struct UpdateParameters {
       if (starts[middle] <= i) low = middle;
       else high = middle;
     }
+    const op::Update u = updates[low];
+    if (u.rule == op::Rule::average) {
+      parameters[i] = parameters[i] * u.first + gradients[i] * (1 - u.first);
+      return;
+    }
     float g = gradients[i] * factors[low];
     if (settings->clip == op::ClipBy::value) {
       const auto most = static_cast<float>(settings->limit);
       g = g < -most ? -most : g > most ? most : g;
     }
     gradients[i] = g;
-    const op::Update u = updates[low];
     float p = parameters[i];
     p -= p * u.decay;
     if (u.rule == op::Rule::adam) {

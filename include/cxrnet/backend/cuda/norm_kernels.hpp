@@ -1,0 +1,339 @@
+#pragma once
+#include <cxrnet/backend/cuda/kernel.hpp>
+#include <cxrnet/backend/cuda/step_settings.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+// Kernels of batch normalisation over maps (NHWC; a vector is a map of one place), and of a bias by itself, which is one that
+// does not normalise: sums of each channel over the places of a batch, and what is made of them. Sums are taken in floats over
+// few places and in double over all, always in the same order.
+namespace cxrnet::cuda {
+
+/// How blocks share the sums of `lanes` neighbouring channels a lane: each takes `rows` places of up to block_lanes packs of
+/// channels, `groups` places beside each other.
+struct SumGrid {
+  static constexpr int least = 32, most_chunks = 512;  ///< places of a lane, and parts of the places
+  int lanes, channels, stride, packs, tile, tiles, groups, rows, chunks;
+
+  SumGrid(const Maps& maps, int lanes_)
+      : lanes(lanes_), channels(maps.channels), stride(maps.stride), packs(stride / lanes), tile(std::min(packs, block_lanes)),
+        tiles((packs + tile - 1) / tile), groups(block_lanes / tile) {
+    const int places = static_cast<int>(maps.pixels());
+    rows = std::max(groups * least, (places + most_chunks - 1) / most_chunks);
+    chunks = (places + rows - 1) / rows;
+  }
+
+  [[nodiscard]] CXRNET_BOTH std::int64_t blocks() const { return static_cast<std::int64_t>(chunks) * tiles; }
+  /// Of each block: two numbers for each lane's channels.
+  [[nodiscard]] CXRNET_BOTH std::int64_t lane_sums() const { return blocks() * 2 * lanes * block_lanes; }
+  /// Of each chunk: two numbers for each channel.
+  [[nodiscard]] CXRNET_BOTH std::int64_t sums() const { return std::int64_t{2} * chunks * stride; }
+};
+
+/// Memory that the sums of one operation take, one operation after the other.
+struct SumSpace {
+  double* sums;
+  float* lane_sums;
+  float* means;  ///< 2 of each channel: see NormGradients
+
+  SumSpace(void* data, const SumGrid& grid)
+      : sums(static_cast<double*>(data)), lane_sums(reinterpret_cast<float*>(sums + grid.sums())), means(lane_sums + grid.lane_sums()) {}
+  static std::size_t bytes(const SumGrid& grid) {
+    const std::int64_t floats = grid.lane_sums() + 2 * grid.stride;
+    return static_cast<std::size_t>(grid.sums()) * sizeof(double) + static_cast<std::size_t>(floats) * sizeof(float);
+  }
+};
+
+/// Of each channel and chunk, over the places of the images that are there: the sums of d and of d d, or, where there is a dy,
+/// of dy and of dy d. d is how far x is from `mean`, or from the first place's x.
+template <class T, int lanes>
+struct ChannelSums {
+  Maps maps;
+  SumGrid grid;
+  const StepSettings* settings;
+  const T* x;
+  const float* mean;
+  const T* dy;
+  float* lane_sums;
+  double* sums;
+
+  [[nodiscard]] std::int64_t blocks() const { return grid.blocks(); }
+  [[nodiscard]] CXRNET_BOTH int phases() const { return 2; }
+  CXRNET_BOTH void operator()(std::int64_t block, int phase, int lane) const {
+    const std::int64_t chunk = block / grid.tiles;
+    const int first = static_cast<int>(block % grid.tiles) * grid.tile;
+    float* const mine = lane_sums + block * 2 * lanes * block_lanes;
+    if (phase == 0) sum_places(chunk, first + lane % grid.tile, lane / grid.tile, mine + lane);
+    else sum_groups(chunk, first * lanes, lane, mine);
+  }
+  template <class Visit>
+  void operands(Visit visit) const {
+    reads(visit, settings, 1);
+    reads(visit, x, maps.numbers());
+    if (mean != nullptr) reads(visit, mean, maps.channels);
+    if (dy != nullptr) reads(visit, dy, maps.numbers());
+    writes(visit, lane_sums, grid.lane_sums());
+    writes(visit, sums, grid.sums());
+  }
+
+ private:
+  CXRNET_BOTH void sum_places(std::int64_t chunk, int pack, int group, float* to) const {
+    if (group >= grid.groups || pack >= grid.packs) return;
+    const auto* const packs_x = reinterpret_cast<const Pack<T, lanes>*>(x) + pack;
+    const auto* const packs_dy = reinterpret_cast<const Pack<T, lanes>*>(dy) + pack;
+    float centre[lanes], one[lanes] = {}, two[lanes] = {};
+    const Pack<T, lanes> origin = packs_x[0];
+    for (int k = 0; k < lanes; ++k) {
+      const int channel = pack * lanes + k;
+      centre[k] = mean == nullptr ? to_float(origin.at[k]) : channel < maps.channels ? mean[channel] : 0.0F;
+    }
+    const std::int64_t there = static_cast<std::int64_t>(settings->n) * maps.height * maps.width;
+    const std::int64_t end = (chunk + 1) * grid.rows < there ? (chunk + 1) * grid.rows : there;
+    for (std::int64_t row = chunk * grid.rows + group; row < end; row += grid.groups) {
+      const Pack<T, lanes> here = packs_x[row * grid.packs];
+      const Pack<T, lanes> gradient = dy == nullptr ? here : packs_dy[row * grid.packs];
+      for (int k = 0; k < lanes; ++k) {
+        const float distance = to_float(here.at[k]) - centre[k];
+        const float summed = dy == nullptr ? distance : to_float(gradient.at[k]);
+        one[k] += summed;
+        two[k] += summed * distance;
+      }
+    }
+    for (int k = 0; k < lanes; ++k) {
+      to[k * block_lanes] = one[k];
+      to[(lanes + k) * block_lanes] = two[k];
+    }
+  }
+  CXRNET_BOTH void sum_groups(std::int64_t chunk, int first, int lane, const float* from) const {
+    for (int c = lane; c < grid.tile * lanes && first + c < maps.channels; c += block_lanes) {
+      for (int which = 0; which < 2; ++which) {
+        double sum = 0;
+        for (int group = 0; group < grid.groups; ++group) {
+          sum += from[(which * lanes + c % lanes) * block_lanes + group * grid.tile + c / lanes];
+        }
+        sums[(chunk * 2 + which) * grid.stride + first + c] = sum;
+      }
+    }
+  }
+};
+
+/// The chunks' sums, brought together in place: a block takes `width` channels.
+struct ChunkSums {
+  static constexpr int groups = 16, width = block_lanes / groups;
+  int channels, stride, chunks;
+  double* sums;
+
+  explicit ChunkSums(const SumGrid& grid, double* of) : channels(grid.channels), stride(grid.stride), chunks(grid.chunks), sums(of) {}
+
+  [[nodiscard]] std::int64_t blocks() const { return (channels + width - 1) / width; }
+  CXRNET_BOTH void gather(std::int64_t block, int lane) const {
+    const std::int64_t channel = block * width + lane % width;
+    const int group = lane / width;
+    if (channel >= channels || group >= chunks) return;
+    for (int which = 0; which < 2; ++which) {
+      double sum = 0;
+      for (int k = group; k < chunks; k += groups) sum += sums[std::int64_t{2 * k + which} * stride + channel];
+      sums[std::int64_t{2 * group + which} * stride + channel] = sum;
+    }
+  }
+  /// Of what is gathered.
+  [[nodiscard]] CXRNET_BOTH double total(int which, std::int64_t channel) const {
+    double sum = 0;
+    for (int k = 0; k < groups && k < chunks; ++k) sum += sums[std::int64_t{2 * k + which} * stride + channel];
+    return sum;
+  }
+  template <class Visit>
+  void operands(Visit visit) const {
+    const std::int64_t count = std::int64_t{2} * chunks * stride;
+    reads(visit, static_cast<const double*>(sums), count);
+    writes(visit, sums, count);
+  }
+};
+
+/// Mean and (biased) variance of each channel, out of ChannelSums of x alone.
+template <class T>
+struct Moments {
+  Maps maps;
+  ChunkSums parts;
+  const StepSettings* settings;
+  const T* x;  ///< whose first place the sums are from
+  float* mean;
+  float* variance;
+
+  [[nodiscard]] std::int64_t blocks() const { return parts.blocks(); }
+  [[nodiscard]] CXRNET_BOTH int phases() const { return 2; }
+  CXRNET_BOTH void operator()(std::int64_t block, int phase, int lane) const {
+    if (phase == 0) return parts.gather(block, lane);
+    const std::int64_t channel = block * ChunkSums::width + lane;
+    if (lane >= ChunkSums::width || channel >= parts.channels) return;
+    const double count = static_cast<double>(settings->n) * maps.height * maps.width;
+    const double shift = parts.total(0, channel) / count, spread = parts.total(1, channel) / count - shift * shift;
+    mean[channel] = static_cast<float>(to_float(x[channel]) + shift);
+    variance[channel] = static_cast<float>(spread < 0 ? 0 : spread);
+  }
+  template <class Visit>
+  void operands(Visit visit) const {
+    parts.operands(visit);
+    reads(visit, settings, 1);
+    reads(visit, x, maps.channels);
+    writes(visit, mean, maps.channels);
+    writes(visit, variance, maps.channels);
+  }
+};
+
+/// Out of ChannelSums of x and dy: the gradients of gamma and beta, times `settings->back`, and the means over all places of dy
+/// and of dy times the normalised x, which the gradient of x takes where mean and variance are functions of it.
+struct NormGradients {
+  Maps maps;
+  ChunkSums parts;
+  double epsilon;
+  const StepSettings* settings;
+  const float* variance;  ///< null: it does not normalise
+  float* gamma;           ///< null: not wanted
+  float* beta;            ///< null: not wanted
+  float* means;
+
+  [[nodiscard]] std::int64_t blocks() const { return parts.blocks(); }
+  [[nodiscard]] CXRNET_BOTH int phases() const { return 2; }
+  CXRNET_BOTH void operator()(std::int64_t block, int phase, int lane) const {
+    if (phase == 0) return parts.gather(block, lane);
+    const std::int64_t channel = block * ChunkSums::width + lane;
+    if (lane >= ChunkSums::width || channel >= parts.channels) return;
+    const double count = static_cast<double>(settings->n) * maps.height * maps.width;
+    const double inverse = variance == nullptr ? 1.0 : 1 / sqrt(static_cast<double>(variance[channel]) + epsilon);
+    const double sum = parts.total(0, channel), weighted = parts.total(1, channel) * inverse;
+    if (gamma != nullptr) gamma[channel] = static_cast<float>(weighted * settings->back);
+    if (beta != nullptr) beta[channel] = static_cast<float>(sum * settings->back);
+    means[channel] = static_cast<float>(sum / count);
+    means[maps.channels + channel] = static_cast<float>(weighted / count);
+  }
+  template <class Visit>
+  void operands(Visit visit) const {
+    parts.operands(visit);
+    reads(visit, settings, 1);
+    if (variance != nullptr) reads(visit, variance, maps.channels);
+    for (float* gradient : {gamma, beta}) {
+      if (gradient != nullptr) writes(visit, gradient, maps.channels);
+    }
+    writes(visit, means, 2 * maps.channels);
+  }
+};
+
+/// Indices of kernels that go over maps: `lanes` channels each, of a few places that are far apart, so that what a channel needs
+/// is computed once for all of them.
+template <int lanes>
+struct Strips {
+  static constexpr int places = 4;  ///< of an index
+
+  CXRNET_BOTH static std::int64_t of(const Maps& maps) { return (maps.pixels() + places - 1) / places; }
+  CXRNET_BOTH static std::int64_t count(const Maps& maps) { return of(maps) * (maps.stride / lanes); }
+};
+
+/// [ReLU of] gamma (x - mean) / sqrt(variance + epsilon) + beta for each channel; with gamma null x + beta. With `settings`
+/// images that are not there become zeros.
+template <class T, int lanes>
+struct BatchNorm {
+  Maps maps;
+  float epsilon;
+  bool relu;
+  const StepSettings* settings;
+  const T* x;
+  const float* gamma;
+  const float* beta;
+  const float* mean;
+  const float* variance;
+  T* y;
+
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return Strips<lanes>::count(maps); }
+  CXRNET_BOTH void operator()(std::int64_t i) const {
+    const int packs = maps.stride / lanes, pack = static_cast<int>(i % packs);
+    float scale[lanes], centre[lanes], shift[lanes];
+    for (int k = 0; k < lanes; ++k) {
+      const int channel = pack * lanes + k;
+      scale[k] = centre[k] = shift[k] = 0;
+      if (channel >= maps.channels) continue;
+      scale[k] = gamma == nullptr ? 1.0F : gamma[channel] / sqrtf(variance[channel] + epsilon);
+      centre[k] = gamma == nullptr ? 0.0F : mean[channel];
+      shift[k] = beta[channel];
+    }
+    const std::int64_t there = settings == nullptr ? maps.pixels() : static_cast<std::int64_t>(settings->n) * maps.height * maps.width;
+    for (std::int64_t row = i / packs; row < maps.pixels(); row += Strips<lanes>::of(maps)) {
+      const Pack<T, lanes> here = reinterpret_cast<const Pack<T, lanes>*>(x)[row * packs + pack];
+      Pack<T, lanes> made;
+      for (int k = 0; k < lanes; ++k) {
+        const float value = (to_float(here.at[k]) - centre[k]) * scale[k] + shift[k];
+        made.at[k] = number<T>(row >= there || (relu && value < 0) ? 0.0F : value);
+      }
+      reinterpret_cast<Pack<T, lanes>*>(y)[row * packs + pack] = made;
+    }
+  }
+  template <class Visit>
+  void operands(Visit visit) const {
+    if (settings != nullptr) reads(visit, settings, 1);
+    reads(visit, x, maps.numbers());
+    for (const float* numbers : {gamma, beta, mean, variance}) {
+      if (numbers != nullptr) reads(visit, numbers, maps.channels);
+    }
+    writes(visit, y, maps.numbers());
+  }
+};
+
+/// dx = gamma / sqrt(variance + epsilon) (dy - m0 - (x - mean) / sqrt(variance + epsilon) m1), 0 for images that are not there;
+/// m0 and m1 are the `means` of NormGradients, 0 where null. With `relu`, x is a ReLU's output and what it held back gets none.
+template <class T, int lanes>
+struct BatchNormBackward {
+  Maps maps;
+  float epsilon;
+  bool relu;
+  const StepSettings* settings;
+  const T* x;
+  const T* dy;
+  const float* gamma;
+  const float* mean;
+  const float* variance;
+  const float* means;
+  T* dx;
+
+  [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return Strips<lanes>::count(maps); }
+  CXRNET_BOTH void operator()(std::int64_t i) const {
+    const int packs = maps.stride / lanes, pack = static_cast<int>(i % packs);
+    float scale[lanes], centre[lanes], shift[lanes], slope[lanes];
+    for (int k = 0; k < lanes; ++k) {
+      const int channel = pack * lanes + k;
+      scale[k] = centre[k] = shift[k] = slope[k] = 0;
+      if (channel >= maps.channels) continue;
+      const float inverse = 1 / sqrtf(variance[channel] + epsilon);
+      scale[k] = gamma[channel] * inverse;
+      if (means == nullptr) continue;
+      centre[k] = mean[channel];
+      shift[k] = means[channel];
+      slope[k] = means[maps.channels + channel] * inverse;
+    }
+    const std::int64_t there = static_cast<std::int64_t>(settings->n) * maps.height * maps.width;
+    for (std::int64_t row = i / packs; row < maps.pixels(); row += Strips<lanes>::of(maps)) {
+      const std::int64_t at = row * packs + pack;
+      const Pack<T, lanes> here = reinterpret_cast<const Pack<T, lanes>*>(x)[at];
+      const Pack<T, lanes> gradient = reinterpret_cast<const Pack<T, lanes>*>(dy)[at];
+      Pack<T, lanes> made;
+      for (int k = 0; k < lanes; ++k) {
+        const float value = to_float(here.at[k]);
+        const float given = scale[k] * (to_float(gradient.at[k]) - shift[k] - (value - centre[k]) * slope[k]);
+        made.at[k] = number<T>(row >= there || (relu && !(value > 0)) ? 0.0F : given);
+      }
+      reinterpret_cast<Pack<T, lanes>*>(dx)[at] = made;
+    }
+  }
+  template <class Visit>
+  void operands(Visit visit) const {
+    reads(visit, settings, 1);
+    for (const T* numbers : {x, dy}) reads(visit, numbers, maps.numbers());
+    for (const float* numbers : {gamma, mean, variance}) reads(visit, numbers, maps.channels);
+    if (means != nullptr) reads(visit, means, 2 * maps.channels);
+    writes(visit, dx, maps.numbers());
+  }
+};
+
+}  // namespace cxrnet::cuda
