@@ -29,25 +29,6 @@ namespace {
 
 using HeadAlone = Seq<Input<6, 5, 3, Rescale<1, 255>>, Freeze<Conv2D<8, 3, Relu>>, GAP, Dense<5, Relu>, Dense<3, Softmax>>;
 
-/// The same loss, whose gradient only the host knows.
-struct HostLoss {
-  CategoricalCrossentropy loss;
-  static constexpr std::string_view name = "host";
-  static constexpr Seed seed = Seed::logits;
-  template <op::Activation end>
-  static constexpr bool fits() {
-    return end == op::Activation::softmax;
-  }
-  void check() const {}
-  [[nodiscard]] double value(std::span<const float> outputs, std::span<const float> targets) const { return loss.value(outputs, targets); }
-  void gradient(std::span<const float> outputs, std::span<const float> targets, float weight, int n, std::span<float> result) const {
-    loss.gradient(outputs, targets, weight, n, result);
-  }
-  static double correct(std::span<const float> outputs, std::span<const float> targets) {
-    return CategoricalCrossentropy::correct(outputs, targets);
-  }
-};
-
 /// Says that a backend may update by a rule that keeps what this one does not.
 struct Plain : Sgd {
   static constexpr std::size_t state_per_parameter = 0;
