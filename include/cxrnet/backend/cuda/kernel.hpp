@@ -47,4 +47,19 @@ constexpr Maps maps_of(const Dims& dims, Number number, int batch) {
   return {batch, dims.height, dims.width, dims.channels, padded_channels(dims.channels, number)};
 }
 
+/// How many neighbouring channels a kernel's index has: as many as 16 bytes hold, or one where maps of floats have others.
+template <class T>
+int lanes_of(const Maps& m) {
+  constexpr int wide = 16 / static_cast<int>(sizeof(T));
+  return m.stride % wide == 0 ? wide : 1;
+}
+/// Calls with<lanes_of>().
+template <class T, class With>
+void with_lanes(const Maps& m, With with) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (lanes_of<T>(m) == 1) return with.template operator()<1>();
+  }
+  with.template operator()<16 / static_cast<int>(sizeof(T))>();
+}
+
 }  // namespace cxrnet::cuda

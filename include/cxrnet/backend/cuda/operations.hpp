@@ -1,6 +1,6 @@
 #pragma once
 #include <cxrnet/backend/cuda/launches.hpp>
-#include <cxrnet/backend/cuda/norm_kernels.hpp>
+#include <cxrnet/backend/cuda/normalisation.hpp>
 #include <cxrnet/backend/program.hpp>
 #include <cxrnet/op/operation.hpp>
 
@@ -11,21 +11,6 @@
 #include <vector>
 
 namespace cxrnet::cuda {
-
-/// How many neighbouring channels a kernel's index has: as many as 16 bytes hold, or one where maps of floats have others.
-template <class T>
-int lanes_of(const Maps& m) {
-  constexpr int wide = 16 / static_cast<int>(sizeof(T));
-  return m.stride % wide == 0 ? wide : 1;
-}
-/// Calls with<lanes_of>().
-template <class T, class With>
-void with_lanes(const Maps& m, With with) {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    if (lanes_of<T>(m) == 1) return with.template operator()<1>();
-  }
-  with.template operator()<16 / static_cast<int>(sizeof(T))>();
-}
 
 /// What each operation of a Program is on a device: a new kind is a case here, forward and backward.
 template <class Program>
@@ -93,8 +78,8 @@ class OperationsOf {
         break;
       case op::Kind::bias:
       case op::Kind::batch_norm:
-        if (o.out.is_vector()) normalise(i, vector_x, vector_y);
-        else normalise(i, x, y);
+        if (o.out.is_vector()) normalisation(i).template forward<float>(*work_, vector_x, vector_y);
+        else normalisation(i).template forward<T>(*work_, x, y);
         break;
       case op::Kind::custom: break;  // refused by the constructor
     }
@@ -105,7 +90,7 @@ class OperationsOf {
     const op::Operation& o = p_->spec_.operations[i];
     const auto& w = p_->weights_[i];
     const int v = o.inputs[0], in = static_cast<int>(o.in.size()), out = static_cast<int>(o.out.size());
-    const bool wanted = o.gradient_in && has_gradient(v), adds = p_->adds(i, v), masks = p_->masks(i, v);
+    const bool wanted = o.gradient_in && has_gradient(v), adds = p_->readers_.adds(i, v), masks = p_->readers_.masks(i, v);
     const StepSettings* const settings = c_->settings();
     T* const x = c_->template map<T>(v);
     T* const dy = c_->template map_gradient<T>(o.output);
@@ -191,8 +176,8 @@ class OperationsOf {
         return add_backward(i, dy, [this](int k) { return c_->template map<T>(k); }, [this](int k) { return c_->template map_gradient<T>(k); });
       case op::Kind::bias:
       case op::Kind::batch_norm:
-        if (o.in.is_vector()) normalise_backward(i, vector_x, vector_dy, vector_mask, vector_dx);
-        else normalise_backward(i, x, dy, mask, dx);
+        if (o.in.is_vector()) normalise_backward<float>(i, vector_x, vector_dy, vector_mask, vector_dx);
+        else normalise_backward<T>(i, x, dy, mask, dx);
         break;
       case op::Kind::custom: break;  // refused by the constructor
     }
@@ -237,65 +222,27 @@ class OperationsOf {
     for (std::size_t k = 0; k < 2; ++k) {
       const int v = o.inputs[k];
       if (!has_gradient(v)) continue;
-      const bool adds = p_->adds(i, v) || (twice && k == 1), masks = p_->masks(i, v) && !(twice && k == 0);
+      const bool adds = p_->readers_.adds(i, v) || (twice && k == 1), masks = p_->readers_.masks(i, v) && !(twice && k == 0);
       N* const dx = gradient(v);
       add(o.in, false, dy, adds ? dx : nullptr, dx, masks ? value(v) : nullptr);
     }
   }
 
-  /// A batch normalisation, or a bias by itself.
-  template <class N>
-  void normalise(std::size_t i, const N* x, N* y) {
+  /// A batch normalisation, or a bias by itself. The batch's statistics lie where gradients do.
+  [[nodiscard]] Normalisation normalisation(std::size_t i) const {
     const op::Operation& o = p_->spec_.operations[i];
     const auto& w = p_->weights_[i];
-    const Maps maps = p_->maps(o.in);
-    const bool batch = o.statistics == op::Statistics::batch, relu = o.activation == op::Activation::relu;
-    const StepSettings* const settings = batch ? c_->settings() : nullptr;
-    const Statistics s = statistics(i);
-    with_lanes<N>(maps, [&]<int lanes>() {
-      if (batch) {
-        const SumGrid grid(maps, lanes);
-        const SumSpace space(c_->sums_.template as<void>(), grid);
-        work_->launch(ChannelSums<N, lanes>{maps, grid, settings, x, nullptr, nullptr, space.lane_sums, space.sums});
-        work_->launch(Moments<N>{maps, ChunkSums(grid, space.sums), settings, x, s.mean, s.variance});
-      }
-      const float* const shift = o.kind == op::Kind::bias ? w.bias() : w.beta();
-      work_->launch(BatchNorm<N, lanes>{maps, static_cast<float>(o.epsilon), relu, settings, x, w.gamma(), shift, s.mean, s.variance, y});
-    });
+    const bool batch = o.statistics == op::Statistics::batch;
+    return {p_->maps(o.in), o.epsilon, o.activation == op::Activation::relu, batch, c_->settings(), w.gamma(),
+            o.kind == op::Kind::bias ? w.bias() : w.beta(), batch ? gradient_of(o, o.first_parameter + 2) : w.mean(),
+            batch ? gradient_of(o, o.first_parameter + 3) : w.variance(), c_->sums_.template as<void>()};
   }
   template <class N>
-  void normalise_backward(std::size_t i, const N* x, const N* dy, std::type_identity_t<const N*> mask, N* dx) {
+  void normalise_backward(std::size_t i, const N* x, const N* dy, const N* mask, N* dx) {
     const op::Operation& o = p_->spec_.operations[i];
-    const auto& w = p_->weights_[i];
-    const Maps maps = p_->maps(o.in);
-    const Statistics s = statistics(i);
-    const StepSettings* const settings = c_->settings();
-    with_lanes<N>(maps, [&]<int lanes>() {
-      const float* means = nullptr;
-      if (p_->sums(o)) {
-        const SumGrid grid(maps, lanes);
-        const SumSpace space(c_->sums_.template as<void>(), grid);
-        float* const beta = gradient_of(o, o.kind == op::Kind::bias ? o.bias : o.first_parameter + 1);
-        float* const gamma = o.kind == op::Kind::bias ? nullptr : gradient_of(o, o.first_parameter);
-        work_->launch(ChannelSums<N, lanes>{maps, grid, settings, x, s.mean, dy, space.lane_sums, space.sums});
-        work_->launch(NormGradients{maps, ChunkSums(grid, space.sums), o.epsilon, settings, s.variance, gamma, beta, space.means});
-        if (o.statistics == op::Statistics::batch) means = space.means;
-      }
-      if (dx == nullptr) return;
-      if (o.kind == op::Kind::bias) return add(o.in, false, dy, nullptr, dx, mask);
-      work_->launch(BatchNormBackward<N, lanes>{maps, static_cast<float>(o.epsilon), mask != nullptr, settings, x, dy, w.gamma(), s.mean,
-                                                s.variance, means, dx});
-    });
-  }
-  struct Statistics {
-    float* mean;
-    float* variance;
-  };
-  /// What a batch normalisation takes: the moving averages, or the batch's, which lie where gradients do. None of a bias.
-  [[nodiscard]] Statistics statistics(std::size_t i) const {
-    const op::Operation& o = p_->spec_.operations[i];
-    if (o.statistics == op::Statistics::moving) return {p_->weights_[i].mean(), p_->weights_[i].variance()};
-    return {gradient_of(o, o.first_parameter + 2), gradient_of(o, o.first_parameter + 3)};
+    const bool bias = o.kind == op::Kind::bias;
+    float* const gamma = bias ? nullptr : gradient_of(o, o.first_parameter);
+    normalisation(i).backward(*work_, x, dy, mask, gamma, gradient_of(o, bias ? o.bias : o.first_parameter + 1), dx);
   }
 
   const Program* p_;

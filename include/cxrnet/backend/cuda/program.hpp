@@ -3,6 +3,7 @@
 #include <cxrnet/backend/cuda/launches.hpp>
 #include <cxrnet/backend/cuda/layer_weights.hpp>
 #include <cxrnet/backend/cuda/operations.hpp>
+#include <cxrnet/backend/cuda/readers.hpp>
 #include <cxrnet/backend/cuda/sample_kernel.hpp>
 #include <cxrnet/backend/program.hpp>
 
@@ -52,27 +53,20 @@ class Program {
 
   Program(const ProgramSpec& spec, int batch, const float* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters), device_(&Device::current()), queue_(*device_),
-        readers_(spec.values.size()), vectors_(spec.values.size()) {
+        readers_(spec), vectors_(spec.values.size()) {
+    if (spec.input_dims.is_vector()) place_vector(spec.input, spec.input_dims);
     for (std::size_t i = 0; i < spec.operations.size(); ++i) {
       const op::Operation& o = spec.operations[i];
       refuse_unless_known(o);
       trains_ = trains_ || o.backward();
-      for (int k = 0; k < o.input_count(); ++k) {
-        Readers& readers = readers_[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
-        readers.first = std::min(readers.first, i);
-        readers.last = i;
-      }
-      readers_[static_cast<std::size_t>(o.output)].of_relu = o.activation == op::Activation::relu;
       for (const int p : parameters_of(o)) {
         if (changes(p)) gradient_numbers_ = std::max(gradient_numbers_, info(p).gradient + info(p).parameter.size());
       }
-      if (sums(o)) sum_bytes_ = std::max(sum_bytes_, SumSpace::bytes(sum_grid(o)));
-    }
-    if (spec.input_dims.is_vector()) place_vector(spec.input, spec.input_dims);
-    for (std::size_t i = 0; i < spec.operations.size(); ++i) {
-      const op::Operation& o = spec.operations[i];
+      if (sums(o)) {
+        sum_bytes_ = std::max(sum_bytes_, o.in.is_vector() ? Normalisation::bytes<float>(maps(o.in)) : Normalisation::bytes<T>(maps(o.in)));
+      }
       if (o.out.is_vector()) place_vector(o.output, o.out);
-      if (o.gradient_in && o.in.is_image() && adds(i, o.inputs[0])) {
+      if (o.gradient_in && o.in.is_image() && readers_.adds(i, o.inputs[0])) {
         part_bytes_ = std::max(part_bytes_, device_bytes(o.in, number_) * static_cast<std::size_t>(batch));
       }
     }
@@ -80,7 +74,7 @@ class Program {
     weights_.reserve(spec.operations.size());
     for (std::size_t i = 0; i < spec.operations.size(); ++i) {
       const op::Operation& o = spec.operations[i];
-      const bool relu = masks(i, o.inputs[0]) && !adds(i, o.inputs[0]);
+      const bool relu = readers_.masks(i, o.inputs[0]) && !readers_.adds(i, o.inputs[0]);
       auto& made = weights_.emplace_back(*device_, spec, o, batch, relu, trained_.template as<float>());
       workspace_ = std::max(workspace_, made.workspace_bytes());
       made.kernel_gradient_at = kernel_gradient_bytes_;
@@ -244,10 +238,6 @@ class Program {
   [[nodiscard]] static bool sums(const op::Operation& o) {
     return o.statistics == op::Statistics::batch || (o.gradient_parameters && (o.kind == op::Kind::batch_norm || o.kind == op::Kind::bias));
   }
-  [[nodiscard]] SumGrid sum_grid(const op::Operation& o) const {
-    const Maps m = maps(o.in);
-    return {m, o.in.is_vector() ? lanes_of<float>(m) : lanes_of<T>(m)};
-  }
   [[nodiscard]] std::size_t input_bytes() const {
     return spec_.input_dims.is_vector() ? 0 : device_bytes(spec_.input_dims, number_) * static_cast<std::size_t>(batch_);
   }
@@ -263,9 +253,8 @@ class Program {
 
   void place_vector(int v, const Dims& dims) {
     auto& places = vectors_[static_cast<std::size_t>(v)];
-    const Readers& readers = readers_[static_cast<std::size_t>(v)];
     for (std::size_t* const place : {&places.value, &places.gradient, &places.part}) {
-      if (place == &places.part && readers.first >= readers.last) continue;
+      if (place == &places.part && !readers_.several(v)) continue;
       *place = vector_numbers_;
       vector_numbers_ += (dims.size() + 63) / 64 * 64;
     }
@@ -282,14 +271,6 @@ class Program {
       if (w.forward != nullptr && asked(w)) work.later(w.packing());
     }
     work.finish();
-  }
-
-  /// Whether operation i, on its way back, adds to a value's gradient, which another reader has written before.
-  [[nodiscard]] bool adds(std::size_t i, int v) const { return readers_[static_cast<std::size_t>(v)].last != i; }
-  /// Whether it is the last of a ReLU's readers to do so: it then applies the ReLU's.
-  [[nodiscard]] bool masks(std::size_t i, int v) const {
-    const Readers& readers = readers_[static_cast<std::size_t>(v)];
-    return readers.of_relu && readers.first == i;
   }
 
   [[nodiscard]] std::size_t plain_numbers() const {
@@ -384,10 +365,6 @@ class Program {
   struct VectorPlaces {
     std::size_t value = 0, gradient = 0, part = 0;  // the first number for an image of a batch of one
   };
-  struct Readers {
-    std::size_t first = static_cast<std::size_t>(-1), last = 0;  // operations; `first` is behind all where none reads
-    bool of_relu = false;
-  };
   ProgramSpec spec_;
   int batch_;
   const float* parameters_;
@@ -395,7 +372,7 @@ class Program {
   mutable typename Device::Queue queue_;
   Buffer<Device> trained_;        // parameters that change, as gradients lie
   std::vector<Weights> weights_;  // by operation
-  std::vector<Readers> readers_;  // by value
+  Readers readers_;
   std::vector<VectorPlaces> vectors_;  // by value
   std::size_t vector_numbers_ = 0;
   bool trains_ = false;
