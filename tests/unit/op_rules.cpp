@@ -51,6 +51,18 @@ TEST_CASE("ReLU joins a sum, before its pool alone, and softmax never", "[op_rul
   CHECK_FALSE(fuses<FuseMaxPool>(dense, pool));
 }
 
+TEST_CASE("ReLU joins a normalisation or an addition by a rule of its own, once", "[op_rules]") {
+  constexpr op::Operation norm{.kind = op::Kind::batch_norm}, sum{.kind = op::Kind::add};
+  op::Operation first = norm;
+  CHECK(FuseElementwiseRelu::fuse(first, relu, Mode::training));
+  CHECK(first.activation == op::Activation::relu);
+  CHECK_FALSE(FuseElementwiseRelu::fuse(first, relu, Mode::training));
+  CHECK(fuses<FuseElementwiseRelu>(sum, relu));
+  CHECK_FALSE(fuses<FuseElementwiseRelu>(sum, softmax));
+  CHECK_FALSE(fuses<FuseElementwiseRelu>(conv, relu));
+  CHECK_FALSE(fuses<FuseRelu>(sum, relu));
+}
+
 TEST_CASE("A backend with other rules is that backend otherwise", "[op_rules]") {
   using Fewer = WithRules<Backend, Rules<FuseBias>>;
   STATIC_REQUIRE(std::is_same_v<Fewer::rules, Rules<FuseBias>>);
