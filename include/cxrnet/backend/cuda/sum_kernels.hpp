@@ -80,10 +80,10 @@ struct ChannelSums {
  private:
   CXRNET_BOTH void sum_places(std::int64_t chunk, int pack, int group, float* to) const {
     if (group >= grid.groups || pack >= grid.packs) return;
-    const auto* const packs_x = reinterpret_cast<const Pack<T, lanes>*>(x) + pack;
-    const auto* const packs_dy = reinterpret_cast<const Pack<T, lanes>*>(dy) + pack;
+    const auto* const packs_x = reinterpret_cast<const Pack<T, lanes>*>(x);
+    const auto* const packs_dy = reinterpret_cast<const Pack<T, lanes>*>(dy);
     float centre[lanes], one[lanes] = {}, two[lanes] = {};
-    const Pack<T, lanes> origin = packs_x[0];
+    const Pack<T, lanes> origin = packs_x[pack];
     for (int k = 0; k < lanes; ++k) {
       const int channel = pack * lanes + k;
       centre[k] = mean == nullptr ? to_float(origin.at[k]) : channel < maps.channels ? mean[channel] : 0.0F;
@@ -91,8 +91,8 @@ struct ChannelSums {
     const std::int64_t there = static_cast<std::int64_t>(settings->n) * maps.height * maps.width;
     const std::int64_t end = (chunk + 1) * grid.rows < there ? (chunk + 1) * grid.rows : there;
     for (std::int64_t row = chunk * grid.rows + group; row < end; row += grid.groups) {
-      const Pack<T, lanes> here = packs_x[row * grid.packs];
-      const Pack<T, lanes> gradient = dy == nullptr ? here : packs_dy[row * grid.packs];
+      const Pack<T, lanes> here = packs_x[row * grid.packs + pack];
+      const Pack<T, lanes> gradient = dy == nullptr ? here : packs_dy[row * grid.packs + pack];
       for (int k = 0; k < lanes; ++k) {
         const float distance = to_float(here.at[k]) - centre[k];
         const float summed = dy == nullptr ? distance : to_float(gradient.at[k]);
