@@ -173,12 +173,18 @@ std::pair<int, int> check_statistics(const cuda::Maps& maps, int n, double mean,
   device.launch(queue, cuda::Moments<float>{maps, cuda::ChunkSums(grid, space.sums), of, there_x.as<float>(), to, to + width});
   device.launch(queue, cuda::ChannelSums<float, lanes>{maps, grid, of, there_x.as<float>(), to, there_dy.as<float>(), space.lane_sums, space.sums});
   device.launch(queue, cuda::NormGradients{maps, cuda::ChunkSums(grid, space.sums), 1e-3, of, to + width, to + 2 * width, to + 3 * width, space.means});
-  std::vector<float> found(4 * width), expected(4 * width);
-  device.download(queue, found.data(), to, found.size() * sizeof(float));
   const std::vector<float> ones(width, 1);
+  const cuda::Buffer<SimulatedDevice> scale = uploaded<float>(device, queue, ones), normal(device, count * sizeof(float));
+  device.launch(queue, cuda::BatchNorm<float, lanes>{maps, 1e-3F, false, of, there_x.as<float>(), scale.as<float>(), scale.as<float>(), to,
+                                                     to + width, normal.as<float>()});
+  std::vector<float> found(4 * width), expected(4 * width), y(count), expected_y(count);
+  device.download(queue, found.data(), to, found.size() * sizeof(float));
+  device.download(queue, y.data(), normal.as<float>(), count * sizeof(float));
   reference::moments(width, rows, x.data(), expected.data(), expected.data() + width);
   reference::batch_norm_backward<float>(width, rows, 1e-3, op::Statistics::batch, x.data(), ones.data(), expected.data(), expected.data() + width,
                                         dy.data(), nullptr, expected.data() + 2 * width, expected.data() + 3 * width);
+  reference::batch_norm(width, rows, 1e-3, x.data(), ones.data(), ones.data(), expected.data(), expected.data() + width, expected_y.data());
+  CHECK(relative_error(y, expected_y) < 1e-3);  // images that are not there are zeros
   for (std::size_t k = 2 * width; k < 4 * width; ++k) expected[k] *= 0.5F;
   for (std::size_t k = 0; k < 4; ++k) {
     INFO("result " << k << ", " << maps.channels << " channels, " << grid.chunks << " chunks, " << grid.tiles << " tiles");
