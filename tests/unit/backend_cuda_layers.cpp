@@ -337,6 +337,24 @@ TEST_CASE("moving averages move where a step is made, and once", "[cuda]") {
   CHECK(device.hazards == std::vector<std::string>{});
 }
 
+TEST_CASE("a step whose statistics are not finite changes nothing, whatever its gradients", "[cuda]") {
+  const SimulatedDevice device;
+  using Net = Seq<Image, BatchNorm<>, GAP, Dense<3, Softmax>>;
+  const auto check = [&]<class Backend>() {
+    Model<Net, Backend> model(4, 5);
+    Trainer<Net, Backend> trainer(model);
+    const std::vector<float> before(model.parameters().begin(), model.parameters().end());
+    auto x = random_values<float>(3 * Traits<Net>::features.size(), 3, 0, 1);
+    for (float& v : x) v *= 1e25F;
+    CHECK(std::isnan(trainer.step(x, std::array{0, 2, 1}).loss_sum));
+    CHECK(std::ranges::equal(model.parameters(), before));
+    const auto finite = [&](const ParameterInfo& info) { return std::isfinite(trainer.gradients()[info.gradient]) == (info.parameter.role != "moving_variance"); };
+    CHECK(std::ranges::all_of(Traits<Net>::parameters, finite));
+  };
+  check.operator()<Reference<float>>();
+  check.operator()<Simulated<Float>>();
+}
+
 TEST_CASE("a loss that only the host knows trains normalisation and dropout on the device as well", "[cuda]") {
   const SimulatedDevice device;
   const auto x = random_values<float>(4 * Traits<Deep<Seq>>::features.size(), 3, 0, 1);
