@@ -162,7 +162,7 @@ class OperationsOf {
           if (vector_mask != nullptr) add(o.in, false, vector_dx, nullptr, vector_dx, vector_mask);
         } else {
           const bool slope = !logits && o.activation == op::Activation::sigmoid;
-          work_->image_by_image(ActivationBackward{vector_numbers, slope, slope ? y : nullptr, vector_dy, vector_mask, vector_dx});
+          work_->image_by_image(SigmoidBackward{vector_numbers, slope ? y : nullptr, vector_dy, vector_mask, vector_dx});
         }
         break;
       }

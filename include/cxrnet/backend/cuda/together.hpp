@@ -118,7 +118,7 @@ class PerImage {
     }
   };
   using Step = OneOf<GlobalAverage<T>, GlobalAverageBackward<T, lanes>, ToPlain<T>, ToMaps<T, lanes>, AddRelu<float>, Dropout<float>,
-                     DenseForward, DenseBackwardData, Softmax, SoftmaxBackward, Sigmoid, ActivationBackward, LossGradient>;
+                     DenseForward, DenseBackwardData, Softmax, SoftmaxBackward, Sigmoid, SigmoidBackward, LossGradient>;
   int batch_;
   Step steps_[most];
 };

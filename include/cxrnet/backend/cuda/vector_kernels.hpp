@@ -175,11 +175,9 @@ struct Sigmoid {
   }
 };
 
-/// dx = dy times the slope of an activation whose output is y: of a ReLU, of a sigmoid, or 1 where y is null. `mask` as in
-/// DenseBackwardData.
-struct ActivationBackward {
+/// dx = dy times the slope of a sigmoid whose output is y, or 1 where y is null. `mask` as in DenseBackwardData.
+struct SigmoidBackward {
   std::int64_t numbers;
-  bool sigmoid;
   const float* y;
   const float* dy;
   const float* mask;
@@ -187,8 +185,7 @@ struct ActivationBackward {
 
   [[nodiscard]] CXRNET_BOTH std::int64_t count() const { return numbers; }
   CXRNET_BOTH void operator()(std::int64_t i) const {
-    float slope = 1;
-    if (y != nullptr) slope = sigmoid ? y[i] * (1 - y[i]) : (y[i] > 0 ? 1.0F : 0.0F);
+    const float slope = y == nullptr ? 1.0F : y[i] * (1 - y[i]);
     dx[i] = mask == nullptr || mask[i] > 0 ? dy[i] * slope : 0.0F;
   }
   template <class Visit>
