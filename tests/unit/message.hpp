@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 
 #include <cxrnet/core/error.hpp>
 
@@ -17,6 +18,6 @@ std::string message_of(Action action) {
 }
 
 /// Whether `text` holds `part`.
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+inline bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 }  // namespace cxrnet::test
