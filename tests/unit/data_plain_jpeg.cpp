@@ -111,7 +111,7 @@ TEST_CASE("what is wrong with a file before its pixels is said as decoding it sa
       plain += found ? 1 : 0;
       return 0;
     });
-    if (what.empty()) continue;
+    if (what == nothing_thrown) continue;
     ++said;
     REQUIRE(what == complaint(damaged, decode_image));
   }

@@ -6,7 +6,9 @@
 
 namespace cxrnet::test {
 
-/// What the exception of that type says, or that there was none.
+inline constexpr std::string_view nothing_thrown = "nothing was thrown";
+
+/// What the exception of that type says, or `nothing_thrown`.
 template <class Exception = Error, class Action>
 std::string message_of(Action action) {
   try {
@@ -14,7 +16,7 @@ std::string message_of(Action action) {
   } catch (const Exception& error) {
     return error.what();
   }
-  return "nothing was thrown";
+  return std::string(nothing_thrown);
 }
 
 /// Whether `text` holds `part`.
