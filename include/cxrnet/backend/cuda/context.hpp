@@ -18,16 +18,23 @@ namespace cxrnet::cuda {
 template <class Device>
 struct Staging {
   struct Batch {
-    Batch(Device& device, std::size_t bytes) : host(device, bytes), there(device, bytes), arrived(device), read(device) {}
+    Batch(Device& device, std::size_t bytes)
+        : host(device, bytes), there(device, bytes), arrived(device), read(device), answered(device) {}
     typename Device::HostBuffer host;
     Buffer<Device> there;  // maps, and behind them bytes
     typename Device::Event arrived, read;
     int n = 0;
+    typename Device::HostBuffer outputs;  // empty until somebody asks for what its images give
+    typename Device::Event answered;
   };
   Staging(Device& of, std::size_t bytes) : device(of), queue(of), first(of, bytes), second(of, bytes) {}
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
-  ~Staging() { wait_for_copies(device, queue); }
+  ~Staging() {
+    wait_for_copies(device, queue);
+    wait_for_copies(device, first.answered);
+    wait_for_copies(device, second.answered);
+  }
   Device& device;
   typename Device::Queue queue;  // of copies
   Batch first, second;
@@ -53,8 +60,7 @@ class ContextOf : public CallSettings {
         gradients_(*program.device_, program.gradient_numbers_ * sizeof(float)),
         kernel_gradients_(*program.device_, program.kernel_gradient_bytes_),
         bias_gradients_(*program.device_, program.bias_gradient_bytes_),
-        settings_(*program.device_, program.trains_ ? program.settings_bytes() : 0),
-        maps_(*program.device_, program.spec_.image.size() == 3 ? static_cast<std::size_t>(program.batch_) * sizeof(Affine) : 0) {}
+        settings_(*program.device_, program.trains_ ? program.settings_bytes() : 0) {}
   float loss_scale = in_half ? largest_loss_scale : 1.0F;  ///< of the next backward
 
   static constexpr std::size_t carried = in_half ? 2 : 0;
@@ -125,7 +131,6 @@ class ContextOf : public CallSettings {
   Buffer<Device> kernel_gradients_, bias_gradients_;  // of convolutions, as cuDNN gives them
   Buffer<Device> settings_;  // StepSettings; behind them truths, slopes, weights and updates
   float sent_scale_ = 0;  // of the loss, that settings_ has
-  Buffer<Device> maps_;   // of decoded images' coordinates
   typename Device::Recording forward_, backward_;
   bool recorded_logits_ = false;  // what backward_ is of
   int steps_without_loss_ = 0;
