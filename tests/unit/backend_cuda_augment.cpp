@@ -13,6 +13,7 @@
 
 #include "catch.hpp"
 #include "data_fixtures.hpp"
+#include "device_failures.hpp"
 #include "network.hpp"
 #include "simulated_networks.hpp"
 
@@ -201,6 +202,61 @@ TEST_CASE("training on images that the device augments has the CPU's losses", "[
   CHECK(device.live() == 0);
 }
 
+TEST_CASE("features come batch after batch while the next one is on its way", "[cuda]") {
+  SimulatedDevice device;
+  constexpr std::size_t pixels = 12 * 10 * 3, features = Traits<Net>::features.size(), most = 3;
+  std::vector<std::uint8_t> bytes(7 * pixels);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 13 % 251);
+  std::vector<Affine> maps(7);
+  for (std::size_t i = 0; i < maps.size(); ++i) maps[i] = {1 - 0.1 * static_cast<double>(i), 0, 1, 0, 1, 0};
+  const auto batch = [&](std::size_t first, std::size_t n) {
+    return PreparedImages(std::span<const std::uint8_t>(bytes).subspan(first * pixels, n * pixels), std::span<const Affine>(maps).subspan(first, n));
+  };
+  const ClassifierOf<Net, Reference<float>> cpu(initial_parameters<Net>(4), most);
+  CHECK(cpu.features_ahead() == nullptr);
+  const ClassifierOf<Net, Simulated<Float>> net(initial_parameters<Net>(4), most);
+  std::vector<float> expected(7 * features), taken(7 * features);
+  net.features(batch(0, 7), expected, nullptr);  // in parts
+  const auto ahead = net.features_ahead();
+  const auto changes = bytes;
+  ahead->give(batch(0, 3));
+  ahead->give(batch(3, 1));
+  std::ranges::fill(bytes, std::uint8_t{77});  // may change by now
+  CHECK(has(message_of<ArgumentError>([&] { ahead->give(batch(4, 3)); }), "take the first"));
+  CHECK(has(message_of<ArgumentError>([&] { ahead->take(std::span(taken).first(3 * features - 1)); }), "room for all"));
+  ahead->take(std::span(taken).first(3 * features));
+  bytes = changes;
+  ahead->give(batch(4, 3));
+  std::ranges::fill(bytes, std::uint8_t{77});
+  ahead->take(std::span(taken).subspan(3 * features, features));
+  ahead->take(std::span(taken).subspan(4 * features));
+  CHECK(taken == expected);
+  CHECK(has(message_of<ArgumentError>([&] { ahead->take(taken); }), "a batch that was given"));
+  std::vector<float> here(14), there(14);
+  const std::size_t live = device.live();
+  ahead->predict(taken, there);
+  CHECK(device.live() == live);  // in the memory that it has
+  net.predict(taken, here);
+  CHECK(here == there);
+  CHECK(device.hazards == std::vector<std::string>{});
+}
+
+TEST_CASE("bytes are predicted as the floats that they are", "[cuda]") {
+  SimulatedDevice device;
+  std::vector<std::uint8_t> bytes(7 * 12 * 10 * 3);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 13 % 251);
+  const std::vector<float> floats(bytes.begin(), bytes.end());
+  const auto run = [&] {
+    const Model<Net, Simulated<Float>> model(initial_parameters<Net>(4), 3);
+    std::vector<float> of_bytes(14), of_floats(14);
+    model.predict(std::span<const std::uint8_t>(bytes), of_bytes);
+    model.predict(std::span<const float>(floats), of_floats);
+    CHECK(relative_error(of_bytes, of_floats) < 1e-6);
+    return device.calls;
+  };
+  check_every_failure(device, run);
+}
+
 TEST_CASE("an image that cannot be read ends a training on the device where it ends the CPU's", "[cuda]") {
   const TemporaryFolder folder;
   unsigned seed = 0;
@@ -212,7 +268,7 @@ TEST_CASE("an image that cannot be read ends a training on the device where it e
   const SimulatedDevice device;
   const auto expected = steps_before_failing<Reference<float>>(set);
   CHECK(expected.first > 0);
-  CHECK(contains(expected.second, "3.png"));
+  CHECK(has(expected.second, "3.png"));
   CHECK(steps_before_failing<Simulated<Float>>(set) == expected);
   CHECK(device.hazards == std::vector<std::string>{});
   CHECK(device.live() == 0);

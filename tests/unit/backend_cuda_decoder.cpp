@@ -92,8 +92,8 @@ TEST_CASE("what a codec refuses is the CPU's, which says what is wrong", "[cuda]
   const auto bad = ends_early();
   REQUIRE(plain_jpeg(bad, "a.jpg"));
   CHECK(complaint(bad) == message_of<ImageError>([&] { static_cast<void>(decode_image(bad, "a.jpg")); }));
-  CHECK(contains(complaint(bad), "a.jpg cannot be decoded"));
-  CHECK(contains(complaint(bytes_of("GIF89a.......")), "a.jpg is a GIF image"));
+  CHECK(has(complaint(bad), "a.jpg cannot be decoded"));
+  CHECK(has(complaint(bytes_of("GIF89a.......")), "a.jpg is a GIF image"));
   SimulatedCodec::refuses = false;
 }
 
@@ -110,11 +110,11 @@ TEST_CASE("a device that fails is an error that names the file, and leaves nothi
     }
     CHECK(device.hazards == std::vector<std::string>{});
     CHECK(device.live() == 0);
-    if (what.empty()) {
+    if (what == nothing_thrown) {
       CHECK(call > 5);
       return;
     }
-    CHECK(contains(what, "a.jpg was not decoded on the GPU: The simulated device failed "));
+    CHECK(has(what, "a.jpg was not decoded on the GPU: The simulated device failed "));
   }
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("a data set has its decoder's pixels and says whose they are", "[cuda]
   CHECK(pixels(0) == decoded(decoder, bytes_of(colour_jpeg), {6, 4}));
   CHECK(pixels(0) != resize_nearest(read_image(listed.items[0].file), 6, 4).rgb);
   CHECK(pixels(1) == resize_nearest(read_image(listed.items[1].file), 6, 4).rgb);
-  CHECK(contains(message_of<ImageError>([&] { pixels(2); }), "3.jpg is text"));
+  CHECK(has(message_of<ImageError>([&] { pixels(2); }), "3.jpg is text"));
   CHECK(set.decoded_by() == "simulated 1.0");
   CHECK(ImageDataset(listed, {.size = {6, 4}}).decoded_by() == "cpu");
 }

@@ -68,7 +68,7 @@ TEST_CASE("bad images throw when they are asked for, by name", "[dataset]") {
   const ImageDataset dataset(list_image_folder(folder.path()), small);
   REQUIRE(dataset.size() == 2);
   CHECK_NOTHROW(pixels(dataset, 0));
-  CHECK(contains(message_of<ImageError>([&] { (void)pixels(dataset, 1); }), "2.bmp is a BMP image"));
+  CHECK(has(message_of<ImageError>([&] { (void)pixels(dataset, 1); }), "2.bmp is a BMP image"));
 }
 
 TEST_CASE("bad images are left out and listed on request", "[dataset]") {
@@ -91,11 +91,11 @@ TEST_CASE("bad images are left out and listed on request", "[dataset]") {
     CHECK(pixels(dataset, 1) == resize_nearest(read_image(folder.path() / "b/5.png"), 6, 4).rgb);
     REQUIRE(dataset.rejected().size() == 3);
     CHECK(dataset.rejected()[0].file == folder.path() / "a/1.png");
-    CHECK(contains(dataset.rejected()[1].reason, "3.png is cut short"));
-    CHECK(contains(dataset.rejected()[2].reason, "4.png is text"));
+    CHECK(has(dataset.rejected()[1].reason, "3.png is cut short"));
+    CHECK(has(dataset.rejected()[2].reason, "4.png is text"));
   }
   folder.write("b/5.png", {});
-  CHECK(contains(message_of<DataError>([&] { const ImageDataset none(list_image_folder(folder.path()), options); }),
+  CHECK(has(message_of<DataError>([&] { const ImageDataset none(list_image_folder(folder.path()), options); }),
                  "No image of the class 'b' in " + folder.path().string()));
 }
 

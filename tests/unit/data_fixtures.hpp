@@ -1,6 +1,7 @@
 #pragma once
 #include "catch.hpp"
 
+#include "message.hpp"
 #include "temp_folder.hpp"
 
 #include <array>
@@ -151,18 +152,5 @@ class TemporaryFolder : public TempFolder {
     return file;
   }
 };
-
-/// The message of the `Error` that `action` throws; empty where it throws none.
-template <class Error, class Action>
-std::string message_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
-inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 }  // namespace cxrnet::test

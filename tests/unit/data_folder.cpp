@@ -43,12 +43,12 @@ TEST_CASE("folders that cannot be a data set are refused by name", "[folder]") {
   const auto refusal = [&](const std::filesystem::path& path) {
     return message_of<DataError>([&] { (void)list_image_folder(path); });
   };
-  CHECK(contains(refusal(folder.path() / "none"), "none does not exist"));
-  CHECK(contains(refusal(folder.path()), "has no subfolder"));
-  CHECK(contains(refusal(folder.write("file.png", bytes_of("x"))), "file.png is not a folder"));
+  CHECK(has(refusal(folder.path() / "none"), "none does not exist"));
+  CHECK(has(refusal(folder.path()), "has no subfolder"));
+  CHECK(has(refusal(folder.write("file.png", bytes_of("x"))), "file.png is not a folder"));
   folder.write("COVID/a.png", bytes_of("x"));
   folder.write("Normal/readme.txt", bytes_of("x"));
-  CHECK(contains(refusal(folder.path()), (folder.path() / "Normal").string() + " has no image"));
+  CHECK(has(refusal(folder.path()), (folder.path() / "Normal").string() + " has no image"));
 }
 
 TEST_CASE("classes unlike the model's are refused, both sides listed", "[folder]") {
@@ -57,7 +57,7 @@ TEST_CASE("classes unlike the model's are refused, both sides listed", "[folder]
   folder.classes = {"COVID", "Normal", "Pneumonia"};
   const std::vector<std::string> model{"COVID", "Normal"};
   const auto message = message_of<DataError>([&] { match_classes(folder, model); });
-  CHECK(contains(message, "COVID, Normal, Pneumonia where the model has COVID, Normal"));
+  CHECK(has(message, "COVID, Normal, Pneumonia where the model has COVID, Normal"));
   folder.classes.pop_back();
   CHECK_NOTHROW(match_classes(folder, model));
 }

@@ -29,5 +29,5 @@ TEST_CASE("One image is a batch of one, 224 x 224 unless said", "[data_image_ten
 TEST_CASE("A file that is no image is refused by name", "[data_image_tensor]") {
   const TemporaryFolder folder;
   const auto file = folder.write("no.png", bytes_of("text"));
-  CHECK(contains(message_of<ImageError>([&] { (void)read_image_tensor(file); }), file.string()));
+  CHECK(has(message_of<ImageError>([&] { (void)read_image_tensor(file); }), file.string()));
 }

@@ -57,7 +57,7 @@ TEST_CASE("NIH ChestX-ray14's table is images with any number of labels", "[labe
   dataset.target(4, row);
   CHECK(row == std::vector<float>{1, 0, 1, 0});
   row.resize(2);
-  CHECK(contains(message_of<ArgumentError>([&] { dataset.target(4, row); }), "has 3 classes, the network 2"));
+  CHECK(has(message_of<ArgumentError>([&] { dataset.target(4, row); }), "has 3 classes, the network 2"));
 }
 
 TEST_CASE("Other columns, and the classes of a model", "[label_table]") {
@@ -68,7 +68,7 @@ TEST_CASE("Other columns, and the classes of a model", "[label_table]") {
   CHECK(listed.classes == std::vector<std::string>{"b", "a", "c"});
   CHECK(listed.items[0].labels == std::vector<int>{0, 1});
   CHECK(listed.items[1].labels.empty());
-  CHECK(contains(table.refusal("what,path\nd,0.png\n", options), "line 2: the label 'd' is none of b, a, c"));
+  CHECK(has(table.refusal("what,path\nd,0.png\n", options), "line 2: the label 'd' is none of b, a, c"));
   CHECK_THROWS_AS(table.list("what,path\n", {.file_column = "path", .label_column = "what", .classes = {"a", "a"}}),
                   ArgumentError);
 }
@@ -78,21 +78,21 @@ TEST_CASE("A table that says something else is refused with its line", "[label_t
   const auto after = [&](const std::string& rows) { return table.refusal(header + rows); };
   table.folder.write("outside.png", grey_png(6, 5, 1));
   for (const std::string name : {"../outside.png", "x/../../outside.png", "/etc/hostname", "", ".."}) {
-    CHECK(contains(after("0.png,a,1\n" + name + ",a,1\n"), "line 3: '" + name + "' is no file within"));
+    CHECK(has(after("0.png,a,1\n" + name + ",a,1\n"), "line 3: '" + name + "' is no file within"));
   }
-  CHECK(contains(after("7.png,a,1\n"), "line 2: there is no file"));
-  CHECK(contains(after(".,a,1\n"), "line 2: there is no file"));
-  CHECK(contains(after("0.png,a,\"1\n\n2\"\n0.png,a,1\n"), "line 5: '0.png' is listed before, in line 2"));
-  CHECK(contains(after("0.png,a\n"), "line 2: there are 2 fields, and 3 in the header"));
-  CHECK(contains(after("0.png,\"a\"b,1\n"), "a quote stands within a field"));
-  CHECK(contains(after("0.png,a\"b,1\n"), "a quote stands within a field"));
-  CHECK(contains(after("0.png,\"a,1\n"), "line 2: a quoted field has no end"));
-  CHECK(contains(after(std::string("0.png,a\0,1\n", 11)), "zero byte"));
-  CHECK(contains(after(""), "lists no image"));
-  CHECK(contains(after("0.png,No Finding,1\n"), "gives no image a label"));
-  CHECK(contains(table.refusal(""), "needs a header"));
-  CHECK(contains(table.refusal("file,label\n0.png,a\n"), "no column 'Image Index' among file, label"));
+  CHECK(has(after("7.png,a,1\n"), "line 2: there is no file"));
+  CHECK(has(after(".,a,1\n"), "line 2: there is no file"));
+  CHECK(has(after("0.png,a,\"1\n\n2\"\n0.png,a,1\n"), "line 5: '0.png' is listed before, in line 2"));
+  CHECK(has(after("0.png,a\n"), "line 2: there are 2 fields, and 3 in the header"));
+  CHECK(has(after("0.png,\"a\"b,1\n"), "a quote stands within a field"));
+  CHECK(has(after("0.png,a\"b,1\n"), "a quote stands within a field"));
+  CHECK(has(after("0.png,\"a,1\n"), "line 2: a quoted field has no end"));
+  CHECK(has(after(std::string("0.png,a\0,1\n", 11)), "zero byte"));
+  CHECK(has(after(""), "lists no image"));
+  CHECK(has(after("0.png,No Finding,1\n"), "gives no image a label"));
+  CHECK(has(table.refusal(""), "needs a header"));
+  CHECK(has(table.refusal("file,label\n0.png,a\n"), "no column 'Image Index' among file, label"));
   const auto missing = table.folder.path() / "none.csv";
-  CHECK(contains(message_of<FileError>([&] { (void)list_label_table(missing, table.folder.path()); }), "none.csv"));
+  CHECK(has(message_of<FileError>([&] { (void)list_label_table(missing, table.folder.path()); }), "none.csv"));
   CHECK_THROWS_AS(list_label_table(table.folder.path(), table.folder.path()), FileError);
 }

@@ -141,7 +141,7 @@ TEST_CASE("a loader begins with any batch of an epoch as if it had delivered tho
       CHECK(rest.next() == nullptr);
     }
   }
-  CHECK(contains(message_of<ArgumentError>([&] {
+  CHECK(has(message_of<ArgumentError>([&] {
                    const Loader none(small.dataset(), shuffled(), augmented, {.batch = 3, .first_batch = 4});
                  }),
                  "has 4 batches"));
@@ -178,7 +178,7 @@ TEST_CASE("a bad image stops the loader at its batch, by name, each time it is a
   REQUIRE(loader.next() != nullptr);
   REQUIRE(loader.next() != nullptr);
   for (int again = 0; again < 3; ++again) {
-    CHECK(contains(message_of<ImageError>([&] { (void)loader.next(); }), "17.png is text"));
+    CHECK(has(message_of<ImageError>([&] { (void)loader.next(); }), "17.png is text"));
   }
 }
 

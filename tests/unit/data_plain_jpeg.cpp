@@ -96,8 +96,8 @@ TEST_CASE("what is wrong with a file before its pixels is said as decoding it sa
   };
   auto wrong_table = bytes_of(colour_jpeg);
   wrong_table[place_of(wrong_table, 0xC0) + 12] = std::byte{3};  // quantisation by a table that there is not
-  CHECK(contains(complaint(wrong_table, plain_jpeg), "folder/name.jpg cannot be decoded"));
-  CHECK(contains(complaint({}, plain_jpeg), "folder/name.jpg is empty"));
+  CHECK(has(complaint(wrong_table, plain_jpeg), "folder/name.jpg cannot be decoded"));
+  CHECK(has(complaint({}, plain_jpeg), "folder/name.jpg is empty"));
 
   std::mt19937 random(2);
   int said = 0, plain = 0;
@@ -111,7 +111,7 @@ TEST_CASE("what is wrong with a file before its pixels is said as decoding it sa
       plain += found ? 1 : 0;
       return 0;
     });
-    if (what.empty()) continue;
+    if (what == nothing_thrown) continue;
     ++said;
     REQUIRE(what == complaint(damaged, decode_image));
   }

@@ -180,7 +180,7 @@ TEST_CASE("every byte of a checkpoint counts", "[io][checkpoint]") {
     std::vector<std::byte> bytes = whole;
     bytes[at] ^= std::byte{1} << (at % 8);
     put(newest_in(temp), bytes);
-    noticed += message_of<FormatError>([&] { (void)read_checkpoint(temp.path()); }) != "nothing was thrown";
+    noticed += message_of<FormatError>([&] { (void)read_checkpoint(temp.path()); }) != nothing_thrown;
   }
   CHECK(noticed == whole.size());
 }
@@ -194,7 +194,7 @@ TEST_CASE("a sealed file with another content is refused in one sentence", "[io]
     return message_of<FormatError>([&] { (void)read_checkpoint(temp.path()); });
   };
   const std::string numbers = R"("steps":1,"epoch":0,"batches":0,"samples":0,"loss_sum":0.5,"correct":1,"learning_rate":1)";
-  CHECK(refusal("{" + numbers + R"(,"history":[],"callbacks":{}})") == "nothing was thrown");
+  CHECK(refusal("{" + numbers + R"(,"history":[],"callbacks":{}})") == nothing_thrown);
   for (const std::string& json : {
            std::string("{"), std::string("[]"), "{" + numbers + "}", "{" + numbers + R"(,"history":[1],"callbacks":{}})",
            "{" + numbers + R"(,"history":[],"callbacks":{"a":{"b":"c"}}})",

@@ -58,9 +58,9 @@ TEST_CASE("A damaged or lying archive is refused", "[io_zip]") {
   const std::string good = contents(temp.path() / "good.zip");
   CHECK(has(refusal(temp, good, "twenty", "TWENTY"), "its member a is damaged"));
   const std::string sizes("\x14\0\0\0\x14\0\0\0", 8);  // compressed, plain: in the local header and in the directory
-  CHECK_FALSE(refusal(temp, good, sizes, std::string("\x14\0\0\0\x15\0\0\0", 8)) == "nothing was thrown");
-  CHECK_FALSE(refusal(temp, good, sizes, std::string("\xF4\1\0\0\xF4\1\0\0", 8)) == "nothing was thrown");
-  CHECK_FALSE(refusal(temp, good, sizes, std::string("\x14\0\0\0\xFF\xFF\xFF\x7F", 8)) == "nothing was thrown");
+  CHECK_FALSE(refusal(temp, good, sizes, std::string("\x14\0\0\0\x15\0\0\0", 8)) == nothing_thrown);
+  CHECK_FALSE(refusal(temp, good, sizes, std::string("\xF4\1\0\0\xF4\1\0\0", 8)) == nothing_thrown);
+  CHECK_FALSE(refusal(temp, good, sizes, std::string("\x14\0\0\0\xFF\xFF\xFF\x7F", 8)) == nothing_thrown);
   for (const std::size_t size : {good.size() - 1, good.size() / 2, std::size_t{10}, std::size_t{0}}) {
     write_atomically(temp.path() / "cut.zip", std::string_view(good).substr(0, size));
     CHECK(has(message_of<FormatError>([&] { const ZipReader archive(temp.path() / "cut.zip"); }),

@@ -116,15 +116,15 @@ TEST_CASE("States go back to the callbacks of their names", "[train_callbacks]")
   CHECK(first.count == 3);
   CHECK(second.count == 4);
   states["other"] = {};
-  CHECK(contains(message_of<ArgumentError>([&] { callbacks.restore(states); }),
+  CHECK(has(message_of<ArgumentError>([&] { callbacks.restore(states); }),
                  "had the callbacks counter, counter 2, other, this one has counter, early_stopping, counter 2"));
-  CHECK(contains(message_of<ArgumentError>([&] { Callbacks{}.restore(states); }), "none with a state"));
+  CHECK(has(message_of<ArgumentError>([&] { Callbacks{}.restore(states); }), "none with a state"));
   CHECK_NOTHROW(Callbacks{}.restore({}));
 }
 
 TEST_CASE("A snapshot between two callbacks is refused", "[train_callbacks]") {
   const Rehearsal rehearsal;
-  CHECK(contains(message_of<ArgumentError>([&] { (void)rehearsal.run.snapshot(); }), "only in the hook `resumable`"));
+  CHECK(has(message_of<ArgumentError>([&] { (void)rehearsal.run.snapshot(); }), "only in the hook `resumable`"));
 }
 
 TEST_CASE("docs/training.md's callbacks train, save and restore the best", "[train_callbacks]") {
@@ -136,10 +136,10 @@ TEST_CASE("docs/training.md's callbacks train, save and restore the best", "[tra
   std::ostringstream out;
   const auto best = folder.path() / "best.safetensors";
   const FitResult result = train(net, images, images, best, out);
-  CHECK(contains(result.stop_reason, "val_auc has not improved for 5 epochs"));
+  CHECK(has(result.stop_reason, "val_auc has not improved for 5 epochs"));
   CHECK(result.history.epochs.size() < 40);
-  CHECK(contains(out.str(), "\n" + std::to_string(result.history.epochs.size()) + ": "));
-  CHECK(contains(out.str(), "The best was epoch " + std::to_string(result.history.epochs.size() - 5) + "."));
+  CHECK(has(out.str(), "\n" + std::to_string(result.history.epochs.size()) + ": "));
+  CHECK(has(out.str(), "The best was epoch " + std::to_string(result.history.epochs.size() - 5) + "."));
   std::vector<float> saved(net.description().parameter_count);
   take_parameters(net.description(), read_weights(best), best.string(), Which::all, saved);
   CHECK(std::equal(saved.begin(), saved.end(), net.parameters().begin()));

@@ -96,16 +96,16 @@ TEST_CASE("EarlyStopping refuses what it cannot go by", "[train_early_stopping]"
   const auto refusal = [&](EarlyStopping stopper) {
     return message_of<ArgumentError>([&] { stopper.train_begin(rehearsal.run); });
   };
-  CHECK(contains(refusal({}), "EarlyStopping goes by val_loss, which this run does not measure"));
+  CHECK(has(refusal({}), "EarlyStopping goes by val_loss, which this run does not measure"));
   CHECK(refusal({.monitor = Monitor::loss}).empty());
-  CHECK(contains(refusal({.monitor = Monitor::loss, .patience = -1}), "are 0 or more"));
-  CHECK(contains(refusal({.monitor = Monitor::loss, .min_delta = std::numeric_limits<double>::quiet_NaN()}),
+  CHECK(has(refusal({.monitor = Monitor::loss, .patience = -1}), "are 0 or more"));
+  CHECK(has(refusal({.monitor = Monitor::loss, .min_delta = std::numeric_limits<double>::quiet_NaN()}),
                  "are 0 or more"));
   EarlyStopping stopper;
-  CHECK(contains(message_of<ArgumentError>([&] { stopper.restore({}); }), "'early_stopping' lacks 'best_epoch'"));
+  CHECK(has(message_of<ArgumentError>([&] { stopper.restore({}); }), "'early_stopping' lacks 'best_epoch'"));
   for (const double bad : {-1.0, 1e300, 0.5, std::numeric_limits<double>::quiet_NaN()}) {
     CallbackState state = stopper.state();
     state.numbers["wait"] = bad;
-    CHECK(contains(message_of<ArgumentError>([&] { stopper.restore(state); }), "that is no count"));
+    CHECK(has(message_of<ArgumentError>([&] { stopper.restore(state); }), "that is no count"));
   }
 }

@@ -94,8 +94,8 @@ TEST_CASE("A damaged file is said in one line and never used", "[train_feature_c
     kept.said.clear();
     CHECK_FALSE(kept.cache.find("a", 2, 3));
     REQUIRE(kept.said.size() == 1);
-    CHECK(contains(kept.said[0], "Features are computed again, for '" + file.string() + "' is damaged: "));
-    CHECK_FALSE(contains(kept.said[0], "\n"));
+    CHECK(has(kept.said[0], "Features are computed again, for '" + file.string() + "' is damaged: "));
+    CHECK_FALSE(has(kept.said[0], "\n"));
   };
   for (std::size_t i = 0; i < sound.size(); ++i) {
     std::vector<std::byte> flipped = sound;
@@ -151,7 +151,7 @@ TEST_CASE("Beyond the budget the longest unused files go", "[train_feature_cache
   CHECK(kept.said.empty());
   kept.cache.store("large", 1000, 3, std::vector<float>(3000));
   REQUIRE(kept.said.size() == 1);
-  CHECK(contains(kept.said[0], "features of 1000 images are not kept, for 12000 bytes do not fit into the 5000"));
+  CHECK(has(kept.said[0], "features of 1000 images are not kept, for 12000 bytes do not fit into the 5000"));
   CHECK_FALSE(fs::exists(kept.file("large")));
 }
 
@@ -160,7 +160,7 @@ TEST_CASE("What cannot be written is said and changes nothing else", "[train_fea
   fs::remove_all(kept.folder.path() / "features");
   kept.cache.store("a", 2, 3, six);
   REQUIRE(kept.said.size() == 1);
-  CHECK(contains(kept.said[0], "Features are not kept: cannot write"));
+  CHECK(has(kept.said[0], "Features are not kept: cannot write"));
   CHECK_FALSE(kept.cache.find("a", 2, 3));
   kept.folder.write("file", {});
   CHECK_THROWS_AS(FeatureCache(kept.folder.path() / "file"), FileError);

@@ -223,8 +223,8 @@ TEST_CASE("A loss that is not finite names the batch's images", "[train_fit]") {
   parameters[0] = std::numeric_limits<float>::infinity();
   ClassifierOf<Net, Reference<float>, ReferenceAugment> net(parameters, 8);
   const auto said = message_of<TrainingError>([&] { fit(net, *train.set, nullptr, {.epochs = 1, .batch = 8}); });
-  CHECK(contains(said, "The loss is not finite after a batch of these images"));
-  for (std::size_t i = 0; i < 8; ++i) CHECK(contains(said, train.set->name(i)));
+  CHECK(has(said, "The loss is not finite after a batch of these images"));
+  for (std::size_t i = 0; i < 8; ++i) CHECK(has(said, train.set->name(i)));
   CHECK(std::equal(parameters.begin(), parameters.end(), net.parameters().begin()));
 }
 
@@ -234,15 +234,15 @@ TEST_CASE("What cannot be trained on is refused before anything runs", "[train_f
   const auto refusal = [&](const ImageDataset& images, const ImageDataset* validation, FitOptions options) {
     return message_of<ArgumentError>([&] { fit(net, images, validation, options); });
   };
-  CHECK(contains(refusal(*train.set, nullptr, {.batch = 5}), "batches of 1 to 4"));
-  CHECK(contains(refusal(*train.set, nullptr, {.epochs = 0, .batch = 4}), "at least 1 epoch"));
+  CHECK(has(refusal(*train.set, nullptr, {.batch = 5}), "batches of 1 to 4"));
+  CHECK(has(refusal(*train.set, nullptr, {.epochs = 0, .batch = 4}), "at least 1 epoch"));
   const Images other(8, 0, {10, 12});
-  CHECK(contains(refusal(*other.set, nullptr, {.batch = 4}), "takes images of 12 x 10 x 3"));
-  CHECK(contains(refusal(*train.set, &*other.set, {.batch = 4}), "gives 10 x 12 x 3"));
+  CHECK(has(refusal(*other.set, nullptr, {.batch = 4}), "takes images of 12 x 10 x 3"));
+  CHECK(has(refusal(*train.set, &*other.set, {.batch = 4}), "gives 10 x 12 x 3"));
   other.folder().write("c/1.png", grey_png(20, 16, 1));
   const ImageDataset three(list_image_folder(other.folder().path()), {.size = {12, 10}});
-  CHECK(contains(refusal(three, nullptr, {.batch = 4}), "has 3 classes, the network 2"));
-  CHECK(contains(refusal(*train.set, &three, {.batch = 4}), "has 3 classes"));
+  CHECK(has(refusal(three, nullptr, {.batch = 4}), "has 3 classes, the network 2"));
+  CHECK(has(refusal(*train.set, &three, {.batch = 4}), "has 3 classes"));
   CHECK_THROWS_AS(net.set_parameters(std::vector<float>(3)), ArgumentError);
 }
 
@@ -319,7 +319,7 @@ Outcome check_resumes(FitOptions options) {
 TEMPLATE_TEST_CASE("A run resumed from any of its snapshots ends in the same bits", "[train_fit]", Reference<float>,
                    OneDnn) {
   const Outcome plain = check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 8});
-  CHECK(contains(plain.stop_reason, "val_loss has not improved"));
+  CHECK(has(plain.stop_reason, "val_loss has not improved"));
   CHECK(plain.learning_rate < 0.02);
   CHECK(plain.steps < 24);
   (void)check_resumes<Busy, TestType, ReferenceAugment>({.epochs = 3, .random_numbers = RandomNumbers::keras});
@@ -386,25 +386,25 @@ TEST_CASE("A resumed run can be made longer, and is refused where it is another'
   const TrainingState& middle = collect.states[1];  // after the second step
   REQUIRE(middle.batches == 2);
   CHECK(refusal(middle, options).empty());
-  CHECK(contains(refusal(middle, {.epochs = 2, .batch = 5}), "has seen 8 images in 2 batches"));
-  CHECK(contains(refusal(collect.states.back(), {.epochs = 1, .batch = 4}), "has made 2 epochs"));
-  CHECK(contains(refusal(collect.states[5], {.epochs = 1, .batch = 4}), "more than the 1 epochs asked for"));
+  CHECK(has(refusal(middle, {.epochs = 2, .batch = 5}), "has seen 8 images in 2 batches"));
+  CHECK(has(refusal(collect.states.back(), {.epochs = 1, .batch = 4}), "has made 2 epochs"));
+  CHECK(has(refusal(collect.states[5], {.epochs = 1, .batch = 4}), "more than the 1 epochs asked for"));
   TrainingState bad = middle;
   bad.parameters.pop_back();
-  CHECK(contains(refusal(bad, options), "another network's state"));
+  CHECK(has(refusal(bad, options), "another network's state"));
   bad = middle;
   bad.optimizer_state.push_back(0);
-  CHECK(contains(refusal(bad, options), "optimizer's state"));
+  CHECK(has(refusal(bad, options), "optimizer's state"));
   bad = middle;
   bad.batches = std::numeric_limits<std::size_t>::max();
-  CHECK(contains(refusal(bad, options), "which no run on these 11 images"));
+  CHECK(has(refusal(bad, options), "which no run on these 11 images"));
   bad = middle;
   bad.epoch = -1;
-  CHECK(contains(refusal(bad, options), "which no run"));
+  CHECK(has(refusal(bad, options), "which no run"));
   bad = middle;
   bad.callbacks["early_stopping"] = {};
-  CHECK(contains(refusal(bad, options), "had the callbacks early_stopping, this one has none"));
-  CHECK(contains(refusal(bad, options, {EarlyStopping{.monitor = Monitor::loss}}), "lacks 'best_epoch'"));
+  CHECK(has(refusal(bad, options), "had the callbacks early_stopping, this one has none"));
+  CHECK(has(refusal(bad, options, {EarlyStopping{.monitor = Monitor::loss}}), "lacks 'best_epoch'"));
 }
 
 TEST_CASE("Callbacks decide when training ends and with which weights", "[train_fit]") {
@@ -456,7 +456,7 @@ TEST_CASE("Class weights weigh each sample's loss", "[train_fit]") {
   CHECK(first_loss({1.25F, 3}) == Approx(1.25 * a + 3 * b));
   const float infinity = std::numeric_limits<float>::infinity();
   for (const std::vector<float>& bad : {std::vector<float>{1}, {1, 2, 3}, {1, -1}, {1, infinity}}) {
-    CHECK(contains(message_of<ArgumentError>([&] { (void)first_loss(bad); }), "one for each of the 2 classes"));
+    CHECK(has(message_of<ArgumentError>([&] { (void)first_loss(bad); }), "one for each of the 2 classes"));
   }
 }
 
@@ -469,7 +469,7 @@ TEST_CASE("Balanced sampling takes as many images of every class", "[train_fit]"
   const auto seen = [&](TrainingRun& run, const EpochRecord&) { samples.push_back(run.samples()); };
   fit(net, uneven, nullptr, {.epochs = 2, .batch = 4, .sampling = Sampling::balanced}, {seen});
   CHECK(samples == std::vector<std::size_t>{10, 10});
-  CHECK(contains(message_of<ArgumentError>([&] {
+  CHECK(has(message_of<ArgumentError>([&] {
                    fit(net, uneven, nullptr,
                        {.batch = 4, .random_numbers = RandomNumbers::keras, .sampling = Sampling::balanced});
                  }),
@@ -516,11 +516,11 @@ TEST_CASE("A bank of views gives the first epochs of a run without one, and comp
 TEST_CASE("Views are of augmented images before layers that do not train", "[train_fit]") {
   using Whole = Seq<Input<12, 10, 3, Rescale<1, 255>>, Conv2D<4, 3, Relu>, GAP, Dense<2, Softmax>>;
   const Images train(8);
-  const auto refused = [](const auto& run) { return contains(message_of<ArgumentError>(run), "FitOptions::views is 0"); };
+  const auto refused = [](const auto& run) { return has(message_of<ArgumentError>(run), "FitOptions::views is 0"); };
   CHECK(refused([&] { const Run<ReferenceAugment> run(train, nullptr, {.views = -1}); }));
   CHECK(refused([&] { const Run<NoAugment> run(train, nullptr, {.views = 2}); }));
   CHECK(refused([&] { const Run<ReferenceAugment, Reference<float>, Whole> run(train, nullptr, {.views = 2}); }));
-  CHECK(contains(message_of<ArgumentError>([&] {
+  CHECK(has(message_of<ArgumentError>([&] {
                    const Run<ReferenceAugment> run(train, nullptr, {.sampling = Sampling::balanced, .views = 2});
                  }),
                  "Balanced sampling has no fixed views"));

@@ -73,8 +73,8 @@ TEST_CASE("ReduceOnPlateau refuses what raises the rate or is not measured", "[t
   const auto refusal = [&](ReduceOnPlateau callback) {
     return message_of<ArgumentError>([&] { callback.train_begin(rehearsal.run); });
   };
-  CHECK(contains(refusal({}), "goes by val_loss, which this run does not measure"));
-  CHECK(contains(refusal({.monitor = Monitor::loss, .factor = 1}), "at least 0 and below 1"));
-  CHECK(contains(refusal({.monitor = Monitor::loss, .patience = -1}), "at least 0 and below 1"));
+  CHECK(has(refusal({}), "goes by val_loss, which this run does not measure"));
+  CHECK(has(refusal({.monitor = Monitor::loss, .factor = 1}), "at least 0 and below 1"));
+  CHECK(has(refusal({.monitor = Monitor::loss, .patience = -1}), "at least 0 and below 1"));
   CHECK(refusal({.monitor = Monitor::accuracy}).empty());
 }

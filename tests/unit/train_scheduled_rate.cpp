@@ -22,7 +22,7 @@ TEST_CASE("A scheduled rate is set before each step by the steps made", "[train_
     }
   }
   rehearsal.net.set_learning_rate(0.7);
-  CHECK(contains(message_of<ArgumentError>([&] { callback.batch_begin(rehearsal.run); }), "set by something else"));
+  CHECK(has(message_of<ArgumentError>([&] { callback.batch_begin(rehearsal.run); }), "set by something else"));
   ScheduledRate constant([](std::uint64_t) { return 0.25; });
   constant.batch_begin(rehearsal.run);
   CHECK(rehearsal.net.learning_rate() == 0.25);

@@ -81,6 +81,9 @@ inline constexpr bool samples_images = requires { Backend::samples; } && Traits<
 template <class Net, class Backend>
 inline constexpr bool stages_images = samples_images<Net, Backend> && requires { typename Backend::Program::Training; };
 
+template <class Net, class Backend>
+class Ahead;  // ahead.hpp
+
 /// The operations and memory of a network on a backend, all constants.
 template <class Net, class Backend, Mode mode>
 struct Lowered {
@@ -184,10 +187,7 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
     auto lease = this->lease();
     if (profile != nullptr) profile->seconds.resize(Lowering::backbone.operations.size());
     lease->backbone.profile = profile;
-    for_each_part(n, backbone_.batch(), [&](std::size_t first, int part) {
-      backbone_.forward_decoded(lease->backbone, rgb.data() + first * T::input.size(), maps.data() + first, part,
-                                features.data() + first * T::features.size());
-    });
+    run_backbone(*lease, rgb, maps, features);
   }
 
   /// Shows what each operation before the cut gives for n public images, in parts.
@@ -201,13 +201,8 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
 
   /// Class probabilities from features.
   void predict_features(std::span<const float> features, std::span<float> probabilities) const {
-    const std::size_t n = count(features.size(), T::features, "features");
-    require(probabilities.size() == n * T::output.size(), "predict writes n x classes probabilities");
     auto lease = lease_with_head();
-    for_each_part(n, capacity_, [&](std::size_t first, int part) {
-      head_.forward(lease->head, features.data() + first * T::features.size(), part,
-                    probabilities.data() + first * T::output.size());
-    });
+    predict_features(*lease, features, probabilities);
   }
 
   /// Class probabilities of a host tensor of images (rank 4), strided ones included; include <cxrnet/xtensor.hpp>.
@@ -276,30 +271,6 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
     }
   }
 
-  /// A model's part before the cut, for a Trainer that goes on from it where the backend has it: images are brought there
-  /// beside other work, and their features stay there. What it holds is free again when it ends.
-  class Ahead {
-   public:
-    explicit Ahead(const Model& model) : model_(&model), lease_(model.lease()) {}
-    /// Begins to bring decoded images and their maps; they may change once it has returned.
-    template <class Map>
-    void stage(std::span<const std::uint8_t> rgb, std::span<const Map> maps) {
-      const std::size_t n = count(rgb.size(), T::input, "decoded images");
-      if (n < 1 || n > static_cast<std::size_t>(model_->capacity_) || maps.size() != n) {
-        throw ArgumentError("A batch that is staged holds 1 to " + std::to_string(model_->capacity_) + " images, and a map for each.");
-      }
-      program().stage(lease_->backbone, rgb.data(), maps.data(), static_cast<int>(n));
-    }
-    /// Begins their forward; how many they are.
-    int run() { return program().forward_staged(lease_->backbone); }
-    [[nodiscard]] const auto& program() const { return model_->backbone_; }
-    [[nodiscard]] auto& context() { return lease_->backbone; }
-
-   private:
-    const Model* model_;
-    typename Model::Lease lease_;
-  };
-
   /// How often parameters were replaced.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
 
@@ -326,6 +297,7 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   }
 
  private:
+  friend class Ahead<Net, Backend>;
   using Program = typename Backend::Program;
 
   // One thread's arena, workspace and contexts.
@@ -367,13 +339,14 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   }
 
   /// For whoever runs what is behind the cut: its weights are packed anew where they have changed.
+  void update_head() const {
+    const std::lock_guard lock(mutex_);
+    fetch();
+    if (head_is_stale_) head_.update();
+    head_is_stale_ = false;
+  }
   [[nodiscard]] Lease lease_with_head() const {
-    {
-      const std::lock_guard lock(mutex_);
-      fetch();
-      if (head_is_stale_) head_.update();
-      head_is_stale_ = false;
-    }
+    update_head();
     return lease();
   }
 
@@ -391,6 +364,10 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
 
   template <class Pixel>
   void run_backbone(Execution& execution, std::span<const Pixel> images, std::span<float> features) const {
+    if constexpr (samples_images<Net, Backend> && std::is_same_v<Pixel, std::uint8_t>) {
+      const std::vector<typename Program::Map> as_they_are(images.size() / T::input.size());
+      return run_backbone(execution, images, std::span(as_they_are), features);
+    }
     for_each_part(images.size() / T::input.size(), backbone_.batch(), [&](std::size_t first, int part) {
       const std::size_t size = static_cast<std::size_t>(part) * T::input.size();
       const auto prepared = std::span(execution.prepared).first(size);
@@ -398,6 +375,28 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
       if constexpr (T::input_precision == op::Precision::int8) to_bytes(here, prepared);
       else preprocess<Preprocess>(here, T::input.channels, prepared);
       backbone_.forward(execution.backbone, prepared.data(), part, features.data() + first * T::features.size());
+    });
+  }
+
+  /// The same of decoded images and their maps, the next part on its way while one runs.
+  template <class Map>
+  void run_backbone(Execution& execution, std::span<const std::uint8_t> rgb, std::span<const Map> maps, std::span<float> features) const {
+    Ahead<Net, Backend> ahead(*this, execution);
+    const auto take = [&] { features = features.subspan(ahead.take(features) * T::features.size()); };
+    for_each_part(maps.size(), backbone_.batch(), [&](std::size_t first, int part) {
+      const auto size = static_cast<std::size_t>(part);
+      ahead.give(rgb.subspan(first * T::input.size(), size * T::input.size()), maps.subspan(first, size));
+      if (first != 0) take();
+    });
+    if (!maps.empty()) take();
+  }
+
+  void predict_features(Execution& execution, std::span<const float> features, std::span<float> probabilities) const {
+    const std::size_t n = count(features.size(), T::features, "features");
+    require(probabilities.size() == n * T::output.size(), "predict writes n x classes probabilities");
+    for_each_part(n, capacity_, [&](std::size_t first, int part) {
+      head_.forward(execution.head, features.data() + first * T::features.size(), part,
+                    probabilities.data() + first * T::output.size());
     });
   }
 
@@ -441,3 +440,5 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
 };
 
 }  // namespace cxrnet
+
+#include <cxrnet/core/ahead.hpp>  // which needs the model whole

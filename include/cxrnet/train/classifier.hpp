@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ class ClassifierCore : public Classifier {
   std::vector<Algorithm> training_algorithms() const final;
   int capacity() const final;
   void features(const PreparedImages& prepared, std::span<float> features, Profile* profile) const final;
+  std::unique_ptr<FeaturesAhead> features_ahead() const final;
   void predict(std::span<const float> features, std::span<float> probabilities) const final;
   StepResult step(std::span<const float> features, std::span<const float> targets,
                   std::span<const float> weights = {}) final;
@@ -128,6 +130,24 @@ void ClassifierCore<Net, Backend, Optimizer, Loss>::features(const PreparedImage
     }
     model_.features_of_prepared(prepared.floats, features, profile);
   }
+}
+
+template <class Net, class Backend, class Optimizer, class Loss>
+std::unique_ptr<FeaturesAhead> ClassifierCore<Net, Backend, Optimizer, Loss>::features_ahead() const {
+  if constexpr (stages_images<Net, Backend>) {
+    class OfModel final : public FeaturesAhead {
+     public:
+      explicit OfModel(const Model<Net, Backend>& model) : ahead_(model) {}
+      void give(const PreparedImages& batch) override { ahead_.give(batch.bytes, batch.maps); }
+      void take(std::span<float> features) override { ahead_.take(features); }
+      void predict(std::span<const float> features, std::span<float> probabilities) override { ahead_.predict(features, probabilities); }
+
+     private:
+      Ahead<Net, Backend> ahead_;
+    };
+    return std::make_unique<OfModel>(model_);
+  }
+  return nullptr;
 }
 
 template <class Net, class Backend, class Optimizer, class Loss>

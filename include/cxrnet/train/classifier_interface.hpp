@@ -8,11 +8,24 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
 namespace cxrnet {
+
+/// Features of batch after batch, each on its way while the one before is worked on.
+class FeaturesAhead {
+ public:
+  virtual ~FeaturesAhead() = default;
+  /// Begins a batch, which may change once it has returned; two are untaken at most.
+  virtual void give(const PreparedImages& batch) = 0;
+  /// The features of the first of them, n x features.
+  virtual void take(std::span<float> features) = 0;
+  /// Class probabilities, as Classifier::predict, in the memory that this holds.
+  virtual void predict(std::span<const float> features, std::span<float> probabilities) = 0;
+};
 
 /// A classifier whose network type is not known here: what a training loop runs and what programs choose among, each
 /// variant compiled in a unit of its own. Spans are n x what the description says, NHWC.
@@ -39,6 +52,8 @@ class Classifier {
   [[nodiscard]] virtual bool static_images() const = 0;
 
   virtual void features(const PreparedImages& prepared, std::span<float> features, Profile* profile) const = 0;
+  /// The same of many batches; null where the backend works on one at a time.
+  [[nodiscard]] virtual std::unique_ptr<FeaturesAhead> features_ahead() const = 0;
   virtual void predict(std::span<const float> features, std::span<float> probabilities) const = 0;
   /// One training step on features, as Trainer::step: targets n x outputs, weights one a sample or none; the result is
   /// that of the parameters before it.

@@ -164,7 +164,7 @@ class DeviceSteps : public StepsBase<Net, Backend, Optimizer> {
   }
 
   typename Backend::Program::Training training_;
-  std::optional<typename Model<Net, Backend>::Ahead> ahead_;
+  std::optional<Ahead<Net, Backend>> ahead_;
   std::size_t staged_ = 0;
   Now state_now_ = Now::idle;
   const Loss* loss_ = nullptr;  // of the step that was begun, as all below

@@ -39,19 +39,50 @@ struct FeatureOptions {
   return features;
 }
 
+namespace detail {
+
+/// visit(first, features, predict) for batch after batch, where predict(features, probabilities) is the classifier's.
+template <class Visit>
+bool visit_features(const Classifier& net, const ImageDataset& images, const FeatureOptions& options, const Visit& visit) {
+  Loader loader(images, Schedule::sequential(), net.prepare(),
+                {.batch = static_cast<std::size_t>(net.capacity()), .threads = options.threads, .epochs = 1});
+  const auto ahead = options.profile == nullptr ? net.features_ahead() : nullptr;
+  const auto predict = [&](std::span<const float> features, std::span<float> probabilities) {
+    if (ahead != nullptr) ahead->predict(features, probabilities);
+    else net.predict(features, probabilities);
+  };
+  std::vector<float> features;
+  struct { std::size_t first = 0, size = 0; } given;  // not taken yet
+  const auto take = [&] {
+    if (given.size == 0) return;
+    features.resize(given.size * net.description().features.size());
+    ahead->take(features);
+    visit(given.first, std::span<const float>(features), predict);
+  };
+  while (const Batch* batch = loader.next()) {
+    if (options.stop != nullptr && *options.stop) return false;
+    if (ahead == nullptr) {
+      visit(batch->first, features_of_batch(net, batch->prepared(), features, options.profile), predict);
+      continue;
+    }
+    ahead->give(batch->prepared());
+    take();
+    given = {batch->first, batch->size()};
+  }
+  take();
+  return true;
+}
+
+}  // namespace detail
+
 /// `visit(first, features)` for batch after batch of a data set in its own order, without augmentation: the same each
 /// time. False where `options.stop` ended it.
 template <class Visit>
 bool for_each_features(const Classifier& net, const ImageDataset& images, const FeatureOptions& options,
                        const Visit& visit) {
-  Loader loader(images, Schedule::sequential(), net.prepare(),
-                {.batch = static_cast<std::size_t>(net.capacity()), .threads = options.threads, .epochs = 1});
-  std::vector<float> features;
-  while (const Batch* batch = loader.next()) {
-    if (options.stop != nullptr && *options.stop) return false;
-    visit(batch->first, features_of_batch(net, batch->prepared(), features, options.profile));
-  }
-  return true;
+  return detail::visit_features(net, images, options, [&](std::size_t first, std::span<const float> features, const auto&) {
+    visit(first, features);
+  });
 }
 
 namespace detail {
@@ -98,8 +129,8 @@ inline std::vector<float> predict_all(const Classifier& net, const ImageDataset&
     if (detail::find_or_compute(net, images, options, all)) net.predict(all, probabilities);
     return probabilities;
   }
-  for_each_features(net, images, options, [&](std::size_t first, std::span<const float> features) {
-    net.predict(features, std::span(probabilities).subspan(first * outputs, features.size() / width * outputs));
+  detail::visit_features(net, images, options, [&](std::size_t first, std::span<const float> features, const auto& predict) {
+    predict(features, std::span(probabilities).subspan(first * outputs, features.size() / width * outputs));
   });
   return probabilities;
 }

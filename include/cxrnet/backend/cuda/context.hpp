@@ -18,16 +18,23 @@ namespace cxrnet::cuda {
 template <class Device>
 struct Staging {
   struct Batch {
-    Batch(Device& device, std::size_t bytes) : host(device, bytes), there(device, bytes), arrived(device), read(device) {}
+    Batch(Device& device, std::size_t bytes)
+        : host(device, bytes), there(device, bytes), arrived(device), read(device), answered(device) {}
     typename Device::HostBuffer host;
     Buffer<Device> there;  // maps, and behind them bytes
     typename Device::Event arrived, read;
     int n = 0;
+    typename Device::HostBuffer outputs;  // empty until somebody asks for what its images give
+    typename Device::Event answered;
   };
   Staging(Device& of, std::size_t bytes) : device(of), queue(of), first(of, bytes), second(of, bytes) {}
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
-  ~Staging() { wait_for_copies(device, queue); }
+  ~Staging() {
+    wait_for_copies(device, queue);
+    wait_for_copies(device, first.answered);
+    wait_for_copies(device, second.answered);
+  }
   Device& device;
   typename Device::Queue queue;  // of copies
   Batch first, second;
@@ -54,8 +61,7 @@ class ContextOf : public CallSettings {
         map_part_(*program.device_, program.part_bytes_), sums_(*program.device_, program.sum_bytes_),
         kernel_gradients_(*program.device_, program.kernel_gradient_bytes_),
         bias_gradients_(*program.device_, program.bias_gradient_bytes_),
-        settings_(*program.device_, program.trains_ ? program.settings_bytes() : 0),
-        maps_(*program.device_, program.spec_.image.size() == 3 ? static_cast<std::size_t>(program.batch_) * sizeof(Affine) : 0) {}
+        settings_(*program.device_, program.trains_ ? program.settings_bytes() : 0) {}
   float loss_scale = in_half ? largest_loss_scale : 1.0F;  ///< of the next backward
 
   static constexpr std::size_t carried = in_half ? 2 : 0;
@@ -132,8 +138,7 @@ class ContextOf : public CallSettings {
   Buffer<Device> map_part_, sums_;  // of one operation at a time: see map_part, SumSpace
   Buffer<Device> kernel_gradients_, bias_gradients_;  // of convolutions, as cuDNN gives them
   Buffer<Device> settings_;  // StepSettings; behind them truths, slopes, weights and updates
-  StepSettings told_;     // that settings_ has, by calls that are no Training's
-  Buffer<Device> maps_;   // of decoded images' coordinates
+  StepSettings told_;        // that settings_ has, by calls that are no Training's
   typename Device::Recording forward_, backward_;
   bool recorded_logits_ = false;  // what backward_ is of
   int steps_without_loss_ = 0;

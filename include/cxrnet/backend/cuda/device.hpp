@@ -65,10 +65,10 @@ class Buffer {
 };
 
 /// Waits before memory that copies go from or to is given back; a device that is lost copies no more.
-template <class Device>
-void wait_for_copies(Device& device, typename Device::Queue& queue) noexcept {
+template <class Device, class Work>
+void wait_for_copies(Device& device, Work& queue_or_event) noexcept {
   try {
-    device.wait(queue);
+    device.wait(queue_or_event);
   } catch (const BackendError&) {
   }
 }

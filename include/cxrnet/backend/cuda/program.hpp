@@ -128,15 +128,10 @@ class Program {
     run_all(c, n, output);
   }
 
-  /// The same of decoded images (RGB), sampled at maps' coordinates and preprocessed on the device. 12 bytes of a float
-  /// image's pixel are 3 here, on their way to it.
-  void forward_decoded(Context& c, const std::uint8_t* rgb, const Affine* maps_of_images, int n, float* output) const {
-    device_->upload(c.queue_, c.plain_.template as<std::uint8_t>(), rgb, spec_.input_dims.size() * static_cast<std::size_t>(n));
-    device_->upload(c.queue_, c.maps_.template as<Affine>(), maps_of_images, static_cast<std::size_t>(n) * sizeof(Affine));
-    sample(c, c.maps_.template as<Affine>(), c.plain_.template as<std::uint8_t>(), n);
-    run_all(c, n, output);
-  }
-
+  // Decoded images (RGB) are sampled at their maps' coordinates and preprocessed on the device: 12 bytes of a float image's pixel
+  // are 3 on their way to it.
+  using Map = Affine;
+  using Batch = typename Staging<Device>::Batch;
   /// Begins to bring decoded images to the device, beside whatever it does; they may change once it has returned. Two batches
   /// are on their way at most: a third waits for the first.
   void stage(Context& c, const std::uint8_t* rgb, const Affine* maps_of_images, int n) const {
@@ -153,15 +148,27 @@ class Program {
     to.n = n;
     staging.staged = &to;
   }
-  /// The forward of what was staged last, not awaited; how many images that are.
-  int forward_staged(Context& c) const {
-    auto& from = *c.staging_->staged;
+  /// The forward of what was staged last, not awaited.
+  Batch& forward_staged(Context& c) const {
+    Batch& from = *c.staging_->staged;
     device_->wait(c.queue_, from.arrived);
     auto* const affine = from.there.template as<Affine>();
     sample(c, affine, reinterpret_cast<const std::uint8_t*>(affine + batch_), from.n);
     device_->record(c.queue_, from.read);
     run_all(c, from.n, nullptr);
-    return from.n;
+    return from;
+  }
+  /// Begins to bring what that forward gives to the host, where `receive` has it before the same batch is staged anew.
+  void receive_later(Context& c, Batch& of) const {
+    const std::size_t numbers = spec_.output_dims.size();
+    if (of.outputs.data() == nullptr) of.outputs = {*device_, numbers * static_cast<std::size_t>(batch_) * sizeof(float)};
+    device_->download_later(c.queue_, of.outputs.data(), plain(c, spec_.output_dims, spec_.output),
+                            numbers * static_cast<std::size_t>(of.n) * sizeof(float));
+    device_->record(c.queue_, of.answered);
+  }
+  void receive(Batch& of, float* to) const {
+    device_->wait(of.answered);
+    std::memcpy(to, of.outputs.data(), spec_.output_dims.size() * static_cast<std::size_t>(of.n) * sizeof(float));
   }
 
   /// Gradients of what trains, written (not added) to `gradients`; `forward` of the same n images came before.
@@ -311,10 +318,14 @@ class Program {
   }
 
   void receive(Context& c, const Dims& dims, int value, int n, float* to) const {
-    const float* there = c.plain_.template as<float>();
-    if (dims.is_vector()) there = c.vector(value);
-    else device_->launch(c.queue_, ToPlain<T>{maps(dims), c.template map<T>(value), c.plain_.template as<float>()});
-    device_->download(c.queue_, to, there, dims.size() * static_cast<std::size_t>(n) * sizeof(float));
+    device_->download(c.queue_, to, plain(c, dims, value), dims.size() * static_cast<std::size_t>(n) * sizeof(float));
+  }
+  /// A value as the host has it, on the device.
+  const float* plain(Context& c, const Dims& dims, int value) const {
+    if (dims.is_vector()) return c.vector(value);
+    float* const there = c.plain_.template as<float>();
+    device_->launch(c.queue_, ToPlain<T>{maps(dims), c.template map<T>(value), there});
+    return there;
   }
 
   /// Whether all gradients came out finite.
