@@ -167,7 +167,7 @@ std::shared_ptr<const GraphRun> GraphRun::of(const nlohmann::json& graph, std::s
       if (n.at("dilation") != nlohmann::json{1, 1} || n.at("mode") != "CUDNN_CROSS_CORRELATION" || n.at("alpha") != 1.0 || n.at("beta") != 0.0) {
         throw std::runtime_error("a convolution that none of ours is");
       }
-      node.pad = n.at("pad").get<std::array<std::int64_t, 2>>();
+      node.pad = n.at(n.contains("pad") ? "pad" : "pad_lower").get<std::array<std::int64_t, 2>>();
       node.stride = n.at("stride").get<std::array<std::int64_t, 2>>();
     }
     if (operation == "CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR") {
