@@ -26,10 +26,10 @@ class Ahead {
     if (n < 1 || n > static_cast<std::size_t>(model_->capacity_) || maps.size() != n) {
       throw ArgumentError("A batch that is staged holds 1 to " + std::to_string(model_->capacity_) + " images, and a map for each.");
     }
-    program().stage(context(), rgb.data(), maps.data(), static_cast<int>(n));
+    staging().stage(rgb.data(), maps.data(), static_cast<int>(n));
   }
   /// Begins the forward of what was staged last.
-  auto& run() { return program().forward_staged(context()); }
+  auto& run() { return staging().forward(); }
 
   /// Begins a batch's features, as `stage` and `run`. Of those that were given two are untaken at most.
   template <class Map>
@@ -37,18 +37,18 @@ class Ahead {
     if (untaken_[1] != nullptr) throw ArgumentError("Two batches of features are under way: take the first before a third is given.");
     stage(rgb, maps);
     Batch& given = run();
-    program().receive_later(context(), given);
+    staging().receive_later(given);
     untaken_[untaken_[0] == nullptr ? 0 : 1] = &given;
   }
   /// The features of the batch that was given first, n x features; n. ArgumentError where there is none, or no room for them.
   std::size_t take(std::span<float> features) {
     Batch* const given = untaken_[0];
-    const std::size_t n = given == nullptr ? 0 : static_cast<std::size_t>(given->n);
+    const std::size_t n = given == nullptr ? 0 : static_cast<std::size_t>(given->size());
     if (n == 0 || features.size() < n * T::features.size()) {
       throw ArgumentError("Features are taken of a batch that was given, into room for all of them.");
     }
     untaken_ = {untaken_[1], nullptr};
-    program().receive(*given, features.data());
+    staging().receive(*given, features.data());
     return n;
   }
   /// Class probabilities from features, as Model::predict_features.
@@ -62,9 +62,10 @@ class Ahead {
 
  private:
   friend Model<Net, Backend>;
-  using Batch = typename Backend::Program::Batch;
+  using Batch = typename Backend::Program::Staging::Batch;
   using Execution = typename Model<Net, Backend>::Execution;
   Ahead(const Model<Net, Backend>& model, Execution& execution) : model_(&model), execution_(&execution) {}
+  [[nodiscard]] auto& staging() { return program().staging(context()); }
 
   const Model<Net, Backend>* model_;
   typename Model<Net, Backend>::Lease lease_;

@@ -365,7 +365,7 @@ class Model : private detail::in_precision<Net, Backend, detail::unrunnable_laye
   template <class Pixel>
   void run_backbone(Execution& execution, std::span<const Pixel> images, std::span<float> features) const {
     if constexpr (samples_images<Net, Backend> && std::is_same_v<Pixel, std::uint8_t>) {
-      const std::vector<typename Program::Map> as_they_are(images.size() / T::input.size());
+      const std::vector<typename Program::Staging::Map> as_they_are(images.size() / T::input.size());
       return run_backbone(execution, images, std::span(as_they_are), features);
     }
     for_each_part(images.size() / T::input.size(), backbone_.batch(), [&](std::size_t first, int part) {

@@ -1,5 +1,4 @@
 #pragma once
-#include <cxrnet/augment/geometry.hpp>
 #include <cxrnet/backend/cuda/device.hpp>
 #include <cxrnet/backend/cuda/step_settings.hpp>
 #include <cxrnet/backend/program.hpp>
@@ -13,33 +12,6 @@
 #include <span>
 
 namespace cxrnet::cuda {
-
-/// Decoded images on their way to a device: one batch is brought there while the other is worked on.
-template <class Device>
-struct Staging {
-  struct Batch {
-    Batch(Device& device, std::size_t bytes)
-        : host(device, bytes), there(device, bytes), arrived(device), read(device), answered(device) {}
-    typename Device::HostBuffer host;
-    Buffer<Device> there;  // maps, and behind them bytes
-    typename Device::Event arrived, read;
-    int n = 0;
-    typename Device::HostBuffer outputs;  // empty until somebody asks for what its images give
-    typename Device::Event answered;
-  };
-  Staging(Device& of, std::size_t bytes) : device(of), queue(of), first(of, bytes), second(of, bytes) {}
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
-  ~Staging() {
-    wait_for_copies(device, queue);
-    wait_for_copies(device, first.answered);
-    wait_for_copies(device, second.answered);
-  }
-  Device& device;
-  typename Device::Queue queue;  // of copies
-  Batch first, second;
-  Batch* staged = nullptr;  // the last
-};
 
 /// One thread's memory on the device for a Program, and its queue.
 template <class Program>
@@ -87,6 +59,7 @@ class ContextOf : public CallSettings {
  private:
   friend Program;
   friend typename Program::Operations;
+  friend typename Program::Staging;
   friend typename Program::Training;
 
   /// Whether a backward that lost gradients to infinity is worth another, with half the scale.
@@ -142,7 +115,7 @@ class ContextOf : public CallSettings {
   typename Device::Recording forward_, backward_;
   bool recorded_logits_ = false;  // what backward_ is of
   int steps_without_loss_ = 0;
-  std::unique_ptr<Staging<Device>> staging_;
+  std::unique_ptr<typename Program::Staging> staging_;
 };
 
 }  // namespace cxrnet::cuda

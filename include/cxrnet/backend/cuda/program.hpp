@@ -4,7 +4,7 @@
 #include <cxrnet/backend/cuda/layer_weights.hpp>
 #include <cxrnet/backend/cuda/operations.hpp>
 #include <cxrnet/backend/cuda/readers.hpp>
-#include <cxrnet/backend/cuda/sample_kernel.hpp>
+#include <cxrnet/backend/cuda/staging.hpp>
 #include <cxrnet/backend/program.hpp>
 
 #include <algorithm>
@@ -48,6 +48,7 @@ class Program {
   using Device = Device_;
   static constexpr Number number = number_;
   using Context = ContextOf<Program>;
+  using Staging = StagingOf<Program>;
   using Training = TrainingOf<Program>;
   using Operations = OperationsOf<Program>;
 
@@ -128,47 +129,10 @@ class Program {
     run_all(c, n, output);
   }
 
-  // Decoded images (RGB) are sampled at their maps' coordinates and preprocessed on the device: 12 bytes of a float image's pixel
-  // are 3 on their way to it.
-  using Map = Affine;
-  using Batch = typename Staging<Device>::Batch;
-  /// Begins to bring decoded images to the device, beside whatever it does; they may change once it has returned. Two batches
-  /// are on their way at most: a third waits for the first.
-  void stage(Context& c, const std::uint8_t* rgb, const Affine* maps_of_images, int n) const {
-    const std::size_t maps_bytes = static_cast<std::size_t>(batch_) * sizeof(Affine), image = spec_.input_dims.size();
-    if (!c.staging_) c.staging_ = std::make_unique<Staging<Device>>(*device_, maps_bytes + image * static_cast<std::size_t>(batch_));
-    Staging<Device>& staging = *c.staging_;
-    auto& to = staging.staged == &staging.first ? staging.second : staging.first;
-    device_->wait(to.arrived);
-    std::memcpy(to.host.data(), maps_of_images, static_cast<std::size_t>(n) * sizeof(Affine));
-    std::memcpy(to.host.data() + maps_bytes, rgb, image * static_cast<std::size_t>(n));
-    device_->wait(staging.queue, to.read);
-    device_->upload_later(staging.queue, to.there.template as<void>(), to.host.data(), maps_bytes + image * static_cast<std::size_t>(n));
-    device_->record(staging.queue, to.arrived);
-    to.n = n;
-    staging.staged = &to;
-  }
-  /// The forward of what was staged last, not awaited.
-  Batch& forward_staged(Context& c) const {
-    Batch& from = *c.staging_->staged;
-    device_->wait(c.queue_, from.arrived);
-    auto* const affine = from.there.template as<Affine>();
-    sample(c, affine, reinterpret_cast<const std::uint8_t*>(affine + batch_), from.n);
-    device_->record(c.queue_, from.read);
-    run_all(c, from.n, nullptr);
-    return from;
-  }
-  /// Begins to bring what that forward gives to the host, where `receive` has it before the same batch is staged anew.
-  void receive_later(Context& c, Batch& of) const {
-    const std::size_t numbers = spec_.output_dims.size();
-    if (of.outputs.data() == nullptr) of.outputs = {*device_, numbers * static_cast<std::size_t>(batch_) * sizeof(float)};
-    device_->download_later(c.queue_, of.outputs.data(), plain(c, spec_.output_dims, spec_.output),
-                            numbers * static_cast<std::size_t>(of.n) * sizeof(float));
-    device_->record(c.queue_, of.answered);
-  }
-  void receive(Batch& of, float* to) const {
-    device_->wait(of.answered);
-    std::memcpy(to, of.outputs.data(), spec_.output_dims.size() * static_cast<std::size_t>(of.n) * sizeof(float));
+  /// Where a context's decoded images come in.
+  Staging& staging(Context& c) const {
+    if (!c.staging_) c.staging_ = std::make_unique<Staging>(*this, c);
+    return *c.staging_;
   }
 
   /// Gradients of what trains, written (not added) to `gradients`; `forward` of the same n images came before.
@@ -184,6 +148,7 @@ class Program {
  private:
   friend Context;
   friend Operations;
+  friend Staging;
   friend Training;
   using Weights = LayerWeights<number_, Device>;
   using Work = Launches<T, Device>;
@@ -288,10 +253,6 @@ class Program {
 
   void to_maps(Context& c, const Maps& m, const float* from, const T* relu, T* to) const {
     with_lanes<T>(m, [&]<int lanes>() { device_->launch(c.queue_, ToMaps<T, lanes>{m, from, relu, to}); });
-  }
-  void sample(Context& c, const Affine* affine, const std::uint8_t* rgb, int n) const {
-    device_->launch(c.queue_, SampleImages<T>{maps(spec_.input_dims), n, {spec_.image[0], spec_.image[1], spec_.image[2]}, affine, rgb,
-                                              c.template map<T>(spec_.input)});
   }
 
   /// What the kernels of a training program are told, where it is something else than before.
