@@ -228,10 +228,11 @@ TEST_CASE("dropout of the device draws what the CPU draws", "[cuda]") {
   check_gradients<Dropped, Simulated<Half>>(4, 1e-3, 2e-3);
 }
 
-TEST_CASE("what no rule joined runs and trains on the device", "[cuda]") {
+TEST_CASE("what no rule joins runs and trains on the device", "[cuda]") {
   check_gradients<Plain, Unfused<Float>>(3, 2e-6, 2e-5);
   check_gradients<Normal, Unfused<Float>>(4, 2e-6, 2e-5);
   check_gradients<Blocks<Seq>, Unfused<Float>>(5, 2e-6, 2e-5);
+  check_gradients<Seq<Image, Flatten, Dense<5, Relu>, Softmax, Dense<4, Relu>, Sigmoid, Dense<3>>, Simulated<Float>>(3, 2e-6, 2e-5);
   check_gradients<Plain, Unfused<Half>>(3, 1e-3, 1e-2);
 }
 

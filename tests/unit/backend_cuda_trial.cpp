@@ -13,6 +13,7 @@ using namespace cxrnet;
 using namespace cxrnet::cuda;
 using cxrnet::test::has;
 using cxrnet::test::message_of;
+using cxrnet::test::nothing_thrown;
 using cxrnet::test::SimulatedDevice;
 
 namespace {
