@@ -29,8 +29,7 @@ namespace cxrnet {
 //   static constexpr bool runs(const op::Operation&);           whether it has that fused operation in its Precision,
 //                                                               where that is not float32
 //   class Program;
-//   static constexpr bool samples = true;      optional: its Program has forward_decoded(Context&, const std::uint8_t* rgb,
-//                                              const Affine* maps, int n, float* output), of images as they are decoded
+//   static constexpr bool samples = true;      optional: its Program takes images as they are decoded, by its Staging
 //   static constexpr bool on_device = true;    optional: values lie in memory that its contexts own; an arena of the host
 //                                              takes no bytes then
 //
@@ -52,13 +51,20 @@ namespace cxrnet {
 //                                              writes what ParameterInfo::gradient says: of a parameter that trains its
 //                                              gradient, of one that averages the batch's statistic
 //
+// optional, of a backend that samples decoded images:
+//
+//   class Staging;                             with Map, what an image is sampled by, and Batch, whose size() images lie there
+//   Staging& staging(Context&) const;
+//   void Staging::stage(const std::uint8_t* rgb, const Map* maps, int n);      begins to bring them, beside other work
+//   Batch& Staging::forward();                 the forward of those that were staged last, not awaited
+//   void Staging::receive_later(Batch&);       begins to bring its output to the host
+//   void Staging::receive(Batch&, float*);     awaits it
+//
 // optional, of a backend that makes whole training steps where its values lie:
 //
-//   void stage(Context&, const std::uint8_t* rgb, const Affine* maps, int n) const;    begins to bring decoded images to it
-//   int forward_staged(Context&) const;        the forward of those, not awaited; how many they are
 //   class Training;                            Training(Program&, Context&, std::size_t state_per_parameter)
 //   Training::begin(const TrainingStep&, const float* features);                      of the host; not awaited
-//   Training::begin(const TrainingStep&, const Program& before, Context&);            of a forward_staged before the cut
+//   Training::begin(const TrainingStep&, const Program& before, Context&);            of Staging::forward before the cut
 //   bool Training::finish(std::span<scalar> outputs);      awaits it: the outputs; whether all gradients were finite, without
 //                                              which nothing has changed
 //   Training::read_gradients, read_state, read_parameters(std::span<scalar>), write_state(std::span<const scalar>)
