@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 using namespace cxrnet;
 using cxrnet::test::has;
 using cxrnet::test::message_of;
+using cxrnet::test::nothing_thrown;
 using cxrnet::test::TempFolder;
 
 namespace {

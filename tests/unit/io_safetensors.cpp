@@ -12,6 +12,7 @@
 namespace fs = std::filesystem;
 using cxrnet::test::has;
 using cxrnet::test::message_of;
+using cxrnet::test::nothing_thrown;
 using cxrnet::test::TempFolder;
 
 namespace {
