@@ -97,7 +97,7 @@ TEST_CASE("EarlyStopping refuses what it cannot go by", "[train_early_stopping]"
     return message_of<ArgumentError>([&] { stopper.train_begin(rehearsal.run); });
   };
   CHECK(has(refusal({}), "EarlyStopping goes by val_loss, which this run does not measure"));
-  CHECK(refusal({.monitor = Monitor::loss}).empty());
+  CHECK(refusal({.monitor = Monitor::loss}) == nothing_thrown);
   CHECK(has(refusal({.monitor = Monitor::loss, .patience = -1}), "are 0 or more"));
   CHECK(has(refusal({.monitor = Monitor::loss, .min_delta = std::numeric_limits<double>::quiet_NaN()}),
                  "are 0 or more"));
