@@ -16,7 +16,7 @@ if(NOT TARGET cxrnet::cuda)
     add_library(cxrnet::cuda INTERFACE IMPORTED GLOBAL)
     set_target_properties(cxrnet::cuda PROPERTIES
       INTERFACE_SOURCES "${CXRNET_INCLUDE}/cxrnet/backend/cuda/kernels.cu"
-      INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>"  # CMake 3.25 takes nvcc 13's default for it
+      INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr>"  # CMake 3.25 takes nvcc 13's default for the standard
       INTERFACE_LINK_LIBRARIES cxrnet::cudnn)
     if(TARGET CUDA::nvjpeg)
       add_library(cxrnet::nvjpeg INTERFACE IMPORTED GLOBAL)

@@ -1,5 +1,7 @@
 // A small residual network with batch normalisation and dropout on the GPU that is here, in every kind of number: gradients and
 // statistics of a part batch, and some steps, against the CPU's plain loops. Skips (status 77) where there is no GPU.
+#include "gpu.hpp"
+
 #include <cxrnet/backend/cuda/cuda_device.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/layers/dense.hpp>
@@ -20,20 +22,11 @@
 namespace {
 
 using namespace cxrnet;
+using cuda::test::error;
 
 using Net = Seq<ResNetBackbone<2, 12, Input<32, 28, 3>>, GAP, Dropout<0.3>, Dense<4, Softmax>>;
 constexpr std::uint64_t seed = 1;
 constexpr std::size_t capacity = 8;
-
-double error(const std::vector<float>& values, const std::vector<float>& truth) {
-  double worst = 0, most = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(values[i]) - static_cast<double>(truth[i])));
-    most = std::max(most, std::abs(static_cast<double>(truth[i])));
-    if (!std::isfinite(values[i])) return INFINITY;
-  }
-  return worst / most;
-}
 
 struct Run {
   std::vector<float> gradients, losses, probabilities;
@@ -79,12 +72,7 @@ int check(const char* name, const Run& truth, double gradients_bound, double bou
 }  // namespace
 
 int main() try {
-  int count = 0;
-  const cudaError_t found = cudaGetDeviceCount(&count);
-  if (found != cudaSuccess || count == 0) {
-    std::printf("skipped: no GPU (%s)\n", found == cudaSuccess ? "none is installed" : cudaGetErrorString(found));
-    return 77;
-  }
+  if (!cuda::test::has_gpu()) return cuda::test::skipped;
   const Run truth = run<Reference<float>>();
   const int wrong = check<Float>("f32", truth, 5e-3, 1e-3) + check<Tf32>("tf32", truth, 1e-1, 2e-2) +
                     check<Half>("f16", truth, 1e-1, 2e-2) + check<Bf16>("bf16", truth, 3e-1, 1e-1);

@@ -1,5 +1,7 @@
 // The reference's network on the GPU that is here, in every kind of number: its features, a step's gradients and some steps from
 // decoded images against the CPU's plain loops, and how long they take. Skips (status 77) where there is no GPU. Usage: gpu_network [IMAGES [BATCH]]
+#include "gpu.hpp"
+
 #include <cxrnet/backend/cuda/cuda_device.hpp>
 #include <cxrnet/backend/reference/reference.hpp>
 #include <cxrnet/layers/dense.hpp>
@@ -20,6 +22,7 @@
 namespace {
 
 using namespace cxrnet;
+using cuda::test::error;
 
 template <class Training>
 using Net = Seq<VGG16Backbone<Training>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
@@ -27,16 +30,6 @@ using Block5 = Net<FreezeThrough<4>>;
 constexpr std::uint64_t seed = 1;
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-double error(const std::vector<float>& values, const std::vector<float>& truth) {
-  double worst = 0, most = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(values[i]) - static_cast<double>(truth[i])));
-    most = std::max(most, std::abs(static_cast<double>(truth[i])));
-    if (!std::isfinite(values[i])) return INFINITY;
-  }
-  return worst / most;
-}
 
 std::vector<float> images(int n) {
   std::vector<float> pixels(static_cast<std::size_t>(n) * Traits<Block5>::input.size());
@@ -199,12 +192,7 @@ void time(const char* name, int n) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  int count = 0;
-  const cudaError_t found = cudaGetDeviceCount(&count);
-  if (found != cudaSuccess || count == 0) {
-    std::printf("skipped: no GPU (%s)\n", found == cudaSuccess ? "none is installed" : cudaGetErrorString(found));
-    return 77;
-  }
+  if (!cuda::test::has_gpu()) return cuda::test::skipped;
   const int n = argc > 1 ? std::atoi(argv[1]) : 2, batch = argc > 2 ? std::atoi(argv[2]) : 32;
   std::printf("%s, cuDNN %zu\n", cuda::CudaDevice::current().name().c_str(), cuda::cudnn_version());
   const double start = seconds();

@@ -1,6 +1,7 @@
 // Every distinct graph of VGG16, forward and backward, built and run on the GPU that is here: results against sums in double
 // on the host (a sample of them), engines, times; and so the plan that a trial chooses, where that is another. Skips (status 77)
 // where there is no GPU. Usage: gpu_plans [--trial PLANS] [BATCH...]   (PLANS a trial has at most, 3 by default)
+#include "gpu.hpp"
 #include "network.hpp"
 
 #include <cxrnet/backend/cuda/cuda_device.hpp>
@@ -205,12 +206,7 @@ Row run(cudnnHandle_t handle, const Graph& g, const Plan& plan, std::size_t samp
 }
 
 int run_all(const std::vector<int>& batches, std::size_t plans) {
-  int count = 0;
-  const cudaError_t found = cudaGetDeviceCount(&count);
-  if (found != cudaSuccess || count == 0) {
-    std::printf("skipped: no GPU (%s)\n", found == cudaSuccess ? "none is installed" : cudaGetErrorString(found));
-    return 77;
-  }
+  if (!test::has_gpu()) return test::skipped;
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, 0), "asking for the GPU's properties");
   std::printf("%s, compute capability %d.%d, cuDNN %zu\n", properties.name, properties.major, properties.minor, cudnn_version());

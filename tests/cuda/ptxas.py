@@ -14,7 +14,7 @@ THREADS = 256  # of a block: launch_kernel
 def kernels_of(nvcc, source, includes, architecture):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [nvcc, "-std=c++20", f"-arch=sm_{architecture}", "-cubin", "-Xptxas", "-v", *[f"-I{i}" for i in includes], source,
+            [nvcc, "-std=c++20", "--expt-relaxed-constexpr", f"-arch=sm_{architecture}", "-cubin", "-Xptxas", "-v", *[f"-I{i}" for i in includes], source,
              "-o", f"{folder}/kernels.cubin"], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"nvcc failed for sm_{architecture}:\n{done.stdout}{done.stderr}")

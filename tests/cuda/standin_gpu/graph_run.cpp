@@ -66,17 +66,16 @@ struct Windows {
   const Node& node;
   const Tensor &x, &w, &y;  // the convolution's, whichever is computed
   [[nodiscard]] std::int64_t seen() const { return w.dims[2] * w.dims[3] * w.dims[1]; }
-  /// visit(row of columns, tap, place in x) of what lies within the image.
+  [[nodiscard]] std::int64_t rows(std::int64_t first, std::int64_t last) const { return (last - first) * y.dims[3]; }
+  /// visit(place in columns, place in x) of all channels of what a row's window sees within an image.
   template <class Visit>
-  void for_each(std::int64_t first, std::int64_t last, Visit visit) const {
+  void for_each(std::int64_t image, std::int64_t first, std::int64_t row, Visit visit) const {
     const std::int64_t height = x.dims[2], width = x.dims[3], out = y.dims[3], s = w.dims[3];
-#pragma omp parallel for
-    for (std::int64_t row = 0; row < (last - first) * out; ++row) {
-      const std::int64_t top = (first + row / out) * node.stride[0] - node.pad[0], left = row % out * node.stride[1] - node.pad[1];
-      for (std::int64_t tap = 0; tap < w.dims[2] * s; ++tap) {
-        const std::int64_t at_y = top + tap / s, at_x = left + tap % s;
-        if (at_y >= 0 && at_x >= 0 && at_y < height && at_x < width) visit(row, tap, at_y * width + at_x);
-      }
+    const std::int64_t top = (first + row / out) * node.stride[0] - node.pad[0], left = row % out * node.stride[1] - node.pad[1];
+    for (std::int64_t tap = 0; tap < w.dims[2] * s; ++tap) {
+      const std::int64_t at_y = top + tap / s, at_x = left + tap % s;
+      if (at_y < 0 || at_x < 0 || at_y >= height || at_x >= width) continue;
+      visit(row * seen() + tap * x.dims[1], ((image * height + at_y) * width + at_x) * x.dims[1]);
     }
   }
   template <class Act>
@@ -86,17 +85,17 @@ struct Windows {
       for (std::int64_t first = 0; first < y.dims[2]; first += most) act(image, first, std::min(y.dims[2], first + most));
     }
   }
-  [[nodiscard]] std::size_t x_at(std::int64_t image) const { return static_cast<std::size_t>(image * x.dims[1] * x.dims[2] * x.dims[3]); }
   [[nodiscard]] std::size_t y_at(std::int64_t image, std::int64_t row) const {
     return static_cast<std::size_t>((image * y.dims[2] + row) * y.dims[3] * y.dims[1]);
   }
   [[nodiscard]] std::vector<float> columns(const std::vector<float>& from, std::int64_t image, std::int64_t first, std::int64_t last) const {
-    std::vector<float> made(static_cast<std::size_t>((last - first) * y.dims[3] * seen()));
-    const auto channels = static_cast<std::size_t>(x.dims[1]);
-    for_each(first, last, [&](std::int64_t row, std::int64_t tap, std::int64_t place) {
-      std::memcpy(made.data() + row * seen() + tap * x.dims[1], from.data() + x_at(image) + static_cast<std::size_t>(place) * channels,
-                  channels * sizeof(float));
-    });
+    std::vector<float> made(static_cast<std::size_t>(rows(first, last) * seen()));
+#pragma omp parallel for
+    for (std::int64_t row = 0; row < rows(first, last); ++row) {
+      for_each(image, first, row, [&](std::int64_t here, std::int64_t there) {
+        std::memcpy(made.data() + here, from.data() + there, static_cast<std::size_t>(x.dims[1]) * sizeof(float));
+      });
+    }
     return made;
   }
 };
@@ -104,24 +103,18 @@ struct Windows {
 void convolution(const Windows& c, const std::vector<float>& x, const std::vector<float>& w, std::vector<float>& y) {
   c.in_parts([&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const auto columns = c.columns(x, image, first, last);
-    multiply('N', 'T', (last - first) * c.y.dims[3], c.y.dims[1], c.seen(), columns.data(), w.data(), 0, y.data() + c.y_at(image, first));
+    multiply('N', 'T', c.rows(first, last), c.y.dims[1], c.seen(), columns.data(), w.data(), 0, y.data() + c.y_at(image, first));
   });
 }
 
 void data_gradient(const Windows& c, const std::vector<float>& dy, const std::vector<float>& w, std::vector<float>& dx) {
   c.in_parts([&](std::int64_t image, std::int64_t first, std::int64_t last) {
-    std::vector<float> columns(static_cast<std::size_t>((last - first) * c.y.dims[3] * c.seen()));
-    multiply('N', 'N', (last - first) * c.y.dims[3], c.seen(), c.y.dims[1], dy.data() + c.y_at(image, first), w.data(), 0, columns.data());
-    const std::int64_t channels = c.x.dims[1], out = c.y.dims[3], s = c.w.dims[3];
-    for (std::int64_t row = 0; row < (last - first) * out; ++row) {  // windows overlap: one by one
-      const std::int64_t top = (first + row / out) * c.node.stride[0] - c.node.pad[0], left = row % out * c.node.stride[1] - c.node.pad[1];
-      for (std::int64_t tap = 0; tap < c.w.dims[2] * s; ++tap) {
-        const std::int64_t at_y = top + tap / s, at_x = left + tap % s;
-        if (at_y < 0 || at_x < 0 || at_y >= c.x.dims[2] || at_x >= c.x.dims[3]) continue;
-        const float* const from = columns.data() + row * c.seen() + tap * channels;
-        float* const to = dx.data() + c.x_at(image) + static_cast<std::size_t>((at_y * c.x.dims[3] + at_x) * channels);
-        for (std::int64_t k = 0; k < channels; ++k) to[k] += from[k];
-      }
+    std::vector<float> columns(static_cast<std::size_t>(c.rows(first, last) * c.seen()));
+    multiply('N', 'N', c.rows(first, last), c.seen(), c.y.dims[1], dy.data() + c.y_at(image, first), w.data(), 0, columns.data());
+    for (std::int64_t row = 0; row < c.rows(first, last); ++row) {  // windows overlap: one by one
+      c.for_each(image, first, row, [&](std::int64_t here, std::int64_t there) {
+        for (std::int64_t k = 0; k < c.x.dims[1]; ++k) dx[static_cast<std::size_t>(there + k)] += columns[static_cast<std::size_t>(here + k)];
+      });
     }
   });
 }
@@ -129,7 +122,7 @@ void data_gradient(const Windows& c, const std::vector<float>& dy, const std::ve
 void weight_gradient(const Windows& c, const std::vector<float>& x, const std::vector<float>& dy, std::vector<float>& dw) {
   c.in_parts([&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const auto columns = c.columns(x, image, first, last);
-    multiply('T', 'N', c.y.dims[1], c.seen(), (last - first) * c.y.dims[3], dy.data() + c.y_at(image, first), columns.data(), 1, dw.data());
+    multiply('T', 'N', c.y.dims[1], c.seen(), c.rows(first, last), dy.data() + c.y_at(image, first), columns.data(), 1, dw.data());
   });
 }
 

@@ -9,19 +9,10 @@ namespace cxrnet::cuda {
 
 /// The 32 bits that RandomStream (random/philox.hpp) gives in place `element` for dropout.
 CXRNET_BOTH inline std::uint32_t dropout_bits(std::uint64_t seed, std::uint32_t step, std::uint32_t layer, std::int64_t element) {
-  std::uint32_t a = static_cast<std::uint32_t>(element / 4), b = layer, c = step, d = static_cast<std::uint32_t>(RandomUse::dropout);
-  std::uint32_t key = static_cast<std::uint32_t>(seed), key_high = static_cast<std::uint32_t>(seed >> 32U);
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t first = std::uint64_t{0xD2511F53U} * a, second = std::uint64_t{0xCD9E8D57U} * c;
-    a = static_cast<std::uint32_t>(second >> 32U) ^ b ^ key;
-    b = static_cast<std::uint32_t>(second);
-    c = static_cast<std::uint32_t>(first >> 32U) ^ d ^ key_high;
-    d = static_cast<std::uint32_t>(first);
-    key += 0x9E3779B9U;
-    key_high += 0xBB67AE85U;
-  }
-  const int word = static_cast<int>(element % 4);
-  return word == 0 ? a : word == 1 ? b : word == 2 ? c : d;
+  const auto words = philox4x32({static_cast<std::uint32_t>(element / 4), layer, step, static_cast<std::uint32_t>(RandomUse::dropout)},
+                                {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)});
+  const auto word = element % 4;  // not an index, for which the words would lie in memory
+  return word == 0 ? words[0] : word == 1 ? words[1] : word == 2 ? words[2] : words[3];
 }
 
 /// Forward and backward alike: keeps and scales the elements that (seed, step, layer, element) keeps, elements counted without

@@ -1,6 +1,8 @@
 #pragma once
+#include <cxrnet/backend/cuda/readers.hpp>
 #include <cxrnet/op/operation.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -111,15 +113,9 @@ constexpr Graph bias_gradient_graph(const Graph& forward) {
 /// reads that.
 inline std::vector<Graph> graphs_of(std::span<const op::Operation> operations, Number number, int batch) {
   std::vector<Graph> graphs;
-  const auto made_by_relu = [&](int value) {
-    int readers = 0;
-    bool relu = false;
-    for (const op::Operation& o : operations) {
-      readers += o.inputs[0] == value || o.inputs[1] == value ? 1 : 0;
-      relu = relu || (o.output == value && o.activation == op::Activation::relu && o.pool.height == 0);
-    }
-    return relu && readers == 1;
-  };
+  std::size_t values = 0;
+  for (const op::Operation& o : operations) values = std::max(values, static_cast<std::size_t>(o.output) + 1);
+  const Readers readers(operations, values);
   for (const op::Operation& o : operations) {
     if (o.kind == op::Kind::convolution) graphs.push_back(forward_graph(o, number, batch));
   }
@@ -135,7 +131,7 @@ inline std::vector<Graph> graphs_of(std::span<const op::Operation> operations, N
     }
     if (o.gradient_in) {
       g.pattern = Pattern::data_gradient;
-      g.relu = made_by_relu(o.inputs[0]);
+      g.relu = readers.masks_alone(i, o.inputs[0]);
       graphs.push_back(g);
     }
   }

@@ -25,7 +25,7 @@ struct Moments {
     if (phase == 0) return parts.gather(block, lane);
     const std::int64_t channel = block * ChunkSums::width + lane;
     if (lane >= ChunkSums::width || channel >= parts.channels) return;
-    const double count = static_cast<double>(settings->n) * maps.height * maps.width;
+    const auto count = static_cast<double>(places_there(maps, *settings));
     const double shift = parts.total(0, channel) / count, spread = parts.total(1, channel) / count - shift * shift;
     mean[channel] = static_cast<float>(to_float(x[channel]) + shift);
     variance[channel] = static_cast<float>(spread < 0 ? 0 : spread);
@@ -58,7 +58,7 @@ struct NormGradients {
     if (phase == 0) return parts.gather(block, lane);
     const std::int64_t channel = block * ChunkSums::width + lane;
     if (lane >= ChunkSums::width || channel >= parts.channels) return;
-    const double count = static_cast<double>(settings->n) * maps.height * maps.width;
+    const auto count = static_cast<double>(places_there(maps, *settings));
     const double inverse = variance == nullptr ? 1.0 : 1 / sqrt(static_cast<double>(variance[channel]) + epsilon);
     const double sum = parts.total(0, channel), weighted = parts.total(1, channel) * inverse;
     if (gamma != nullptr) gamma[channel] = static_cast<float>(weighted * settings->back);
@@ -115,7 +115,7 @@ struct BatchNorm {
       centre[k] = gamma == nullptr ? 0.0F : mean[channel];
       shift[k] = beta[channel];
     }
-    const std::int64_t there = settings == nullptr ? maps.pixels() : static_cast<std::int64_t>(settings->n) * maps.height * maps.width;
+    const std::int64_t there = settings == nullptr ? maps.pixels() : places_there(maps, *settings);
     for (std::int64_t row = i / packs; row < maps.pixels(); row += Strips<lanes>::of(maps)) {
       const Pack<T, lanes> here = reinterpret_cast<const Pack<T, lanes>*>(x)[row * packs + pack];
       Pack<T, lanes> made;
@@ -168,7 +168,7 @@ struct BatchNormBackward {
       shift[k] = means[channel];
       slope[k] = means[maps.channels + channel] * inverse;
     }
-    const std::int64_t there = static_cast<std::int64_t>(settings->n) * maps.height * maps.width;
+    const std::int64_t there = places_there(maps, *settings);
     for (std::int64_t row = i / packs; row < maps.pixels(); row += Strips<lanes>::of(maps)) {
       const std::int64_t at = row * packs + pack;
       const Pack<T, lanes> here = reinterpret_cast<const Pack<T, lanes>*>(x)[at];

@@ -54,7 +54,7 @@ class Program {
 
   Program(const ProgramSpec& spec, int batch, const float* parameters)
       : spec_(spec), batch_(batch), parameters_(parameters), device_(&Device::current()), queue_(*device_),
-        readers_(spec), vectors_(spec.values.size()) {
+        readers_(spec.operations, spec.values.size()), vectors_(spec.values.size()) {
     if (spec.input_dims.is_vector()) place_vector(spec.input, spec.input_dims);
     for (std::size_t i = 0; i < spec.operations.size(); ++i) {
       const op::Operation& o = spec.operations[i];
@@ -75,8 +75,7 @@ class Program {
     weights_.reserve(spec.operations.size());
     for (std::size_t i = 0; i < spec.operations.size(); ++i) {
       const op::Operation& o = spec.operations[i];
-      const bool relu = readers_.masks(i, o.inputs[0]) && !readers_.adds(i, o.inputs[0]);
-      auto& made = weights_.emplace_back(*device_, spec, o, batch, relu, trained_.template as<float>());
+      auto& made = weights_.emplace_back(*device_, spec, o, batch, readers_.masks_alone(i, o.inputs[0]), trained_.template as<float>());
       workspace_ = std::max(workspace_, made.workspace_bytes());
       made.kernel_gradient_at = kernel_gradient_bytes_;
       made.bias_gradient_at = bias_gradient_bytes_;

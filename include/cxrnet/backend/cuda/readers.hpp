@@ -1,9 +1,9 @@
 #pragma once
-#include <cxrnet/backend/program.hpp>
 #include <cxrnet/op/operation.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace cxrnet::cuda {
@@ -12,9 +12,10 @@ namespace cxrnet::cuda {
 /// among them, which goes first, writes it, the others add to it.
 class Readers {
  public:
-  explicit Readers(const ProgramSpec& spec) : values_(spec.values.size()) {
-    for (std::size_t i = 0; i < spec.operations.size(); ++i) {
-      const op::Operation& o = spec.operations[i];
+  /// Of operations on values that are numbered below `values`.
+  Readers(std::span<const op::Operation> operations, std::size_t values) : values_(values) {
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      const op::Operation& o = operations[i];
       for (int k = 0; k < o.input_count(); ++k) {
         Value& read = values_[static_cast<std::size_t>(o.inputs[static_cast<std::size_t>(k)])];
         read.first = std::min(read.first, i);
@@ -29,6 +30,8 @@ class Readers {
   [[nodiscard]] bool adds(std::size_t i, int v) const { return of(v).last != i; }
   /// Whether it is the last to do so of a ReLU's readers: it then applies the ReLU's.
   [[nodiscard]] bool masks(std::size_t i, int v) const { return of(v).of_relu && of(v).first == i; }
+  /// Whether it is the only one: what it writes is the gradient before that ReLU.
+  [[nodiscard]] bool masks_alone(std::size_t i, int v) const { return masks(i, v) && !adds(i, v); }
 
  private:
   struct Value {

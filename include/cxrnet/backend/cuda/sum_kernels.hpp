@@ -10,6 +10,11 @@
 // in floats over few places and in double over all, always in the same order.
 namespace cxrnet::cuda {
 
+/// Places of the images that are there.
+CXRNET_BOTH inline std::int64_t places_there(const Maps& maps, const StepSettings& settings) {
+  return static_cast<std::int64_t>(settings.n) * maps.height * maps.width;
+}
+
 /// How blocks share the sums of `lanes` neighbouring channels a lane: each takes `rows` places of up to block_lanes packs of
 /// channels, `groups` places beside each other.
 struct SumGrid {
@@ -88,7 +93,7 @@ struct ChannelSums {
       const int channel = pack * lanes + k;
       centre[k] = mean == nullptr ? to_float(origin.at[k]) : channel < maps.channels ? mean[channel] : 0.0F;
     }
-    const std::int64_t there = static_cast<std::int64_t>(settings->n) * maps.height * maps.width;
+    const std::int64_t there = places_there(maps, *settings);
     const std::int64_t end = (chunk + 1) * grid.rows < there ? (chunk + 1) * grid.rows : there;
     for (std::int64_t row = chunk * grid.rows + group; row < end; row += grid.groups) {
       const Pack<T, lanes> here = packs_x[row * grid.packs + pack];
