@@ -35,7 +35,7 @@ std::string problem(const std::vector<Plan>& plans, const Target& target) {
   for (std::size_t k = 0; k < plans.size(); ++k) {
     const Engine& engine = plans[k].engine;
     if (engine.deterministic() != plans.front().engine.deterministic()) return engine.name + " may differ from run to run, others do not";
-    if (rounds_inputs_unasked(g, engine.notes)) return engine.name + " rounds its inputs";
+    if (less_exact(g, engine.notes)) return engine.name + " is less exact than its numbers";
     for (std::size_t j = 0; j < k; ++j) {
       if (plans[j].engine.name == engine.name) return engine.name + " is there twice";
     }

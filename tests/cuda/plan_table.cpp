@@ -99,6 +99,7 @@ void build(const std::string& file, const std::vector<std::string>& batches, con
             try {
               if (g.pattern == Pattern::convolution) check_dims(g);
               Plan plan = build_plan(g, target);
+              if (less_exact(g, plan.engine.notes)) throw BackendError("its engine, " + plan.engine.name + ", is less exact than its numbers.");
               plan.tried = rows % 2 == 1;  // as a trial on a GPU would say
               check_reload(plan, gpu_key(json), target, files);
               row.update({{"engine", plan.engine.index}, {"name", plan.engine.name}, {"workspace_bytes", plan.workspace_bytes},

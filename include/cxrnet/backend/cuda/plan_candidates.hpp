@@ -13,12 +13,14 @@
 // The plans that cuDNN has for a graph.
 namespace cxrnet::cuda {
 
-/// Whether an engine with these notes rounds the operands of a graph in strict f32. A bias gradient has no products: its engines
-/// bear the notes of the family, and their sums are tested to be sums of f32.
-inline bool rounds_inputs_unasked(const Graph& graph, std::span<const cudnnBackendNumericalNote_t> notes) {
-  if (graph.number != Number::float32 || graph.pattern == Pattern::bias_gradient) return false;
-  return std::ranges::any_of(notes, [](cudnnBackendNumericalNote_t note) {
-    return note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS || note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
+/// Whether an engine with these notes computes less exactly than `Number` says: it sums in less than f32, or rounds the operands
+/// of strict f32. A bias gradient has no products: its engines bear the notes of the family, and their sums are tested to be
+/// sums of f32.
+inline bool less_exact(const Graph& graph, std::span<const cudnnBackendNumericalNote_t> notes) {
+  if (graph.pattern == Pattern::bias_gradient) return false;
+  return std::ranges::any_of(notes, [&](cudnnBackendNumericalNote_t note) {
+    const bool rounds = note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS || note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
+    return note == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION || (rounds && graph.number == Number::float32);
   });
 }
 
@@ -53,8 +55,8 @@ inline std::vector<Suggestion> suggested(const Described& described, cudnnBacken
 }  // namespace detail
 
 /// Visits a graph's plans for a GPU, those that build of what cuDNN's heuristics suggest (modes A, B, then fallback), each
-/// engine with the same knobs once, as long as visit(Plan) returns true: each is built when its turn comes. Strict f32 has
-/// none that rounds its inputs; `choice` says whether there are some whose results may differ from run to run beside others.
+/// engine with the same knobs once, as long as visit(Plan) returns true: each is built when its turn comes. None is less_exact;
+/// `choice` says whether there are some whose results may differ from run to run beside others.
 /// BackendError, with cuDNN's reason, where there is none at all.
 template <class Visit>
 void visit_plans(const Graph& graph, const Target& target, Nondeterministic choice, Visit visit) {
@@ -86,7 +88,7 @@ void visit_plans(const Graph& graph, const Target& target, Nondeterministic choi
       reason = error.what();
     }
     for (auto& [config, engine] : suggestions) {
-      if (rounds_inputs_unasked(graph, engine.notes) || !seen.insert(engine.name).second) continue;
+      if (less_exact(graph, engine.notes) || !seen.insert(engine.name).second) continue;
       if (!engine.deterministic() && choice == Nondeterministic::last) unsteady.push_back(std::move(config));
       else build(config);
       if (!more) return;
@@ -98,8 +100,10 @@ void visit_plans(const Graph& graph, const Target& target, Nondeterministic choi
     if (!more) return;
   }
   if (any) return;
-  throw BackendError("cuDNN " + std::to_string(cudnn_version()) + " has no engine for " + describe(graph) + " on this GPU" +
-                     (reason.empty() ? "." : ": " + reason));
+  throw BackendError("cuDNN " + std::to_string(cudnn_version()) + " has no engine for " + describe(graph) + " on this GPU: " +
+                     (reason.empty() ? "many are compiled when they are asked for, which needs NVRTC (libnvrtc), found beside cuDNN or by "
+                                       "the system, and a driver."
+                                     : reason));
 }
 
 /// The first of a graph's plans.
