@@ -143,6 +143,24 @@ TEST_CASE("a step on the device that is not finite changes nothing", "[cuda]") {
   CHECK(std::isfinite(trainer.step(features<Chain>(), labels).loss_sum));
 }
 
+TEST_CASE("a loss's gradient of more numbers than a block has lanes is looked at whole", "[cuda]") {
+  using Wide = Seq<Input<1, 1, 4>, Flatten, Dense<150, Sigmoid>>;
+  const SimulatedDevice device;
+  Model<Wide, Simulated<Half>> model(4, 5);
+  Trainer<Wide, Simulated<Half>, Adam, BinaryCrossentropy> trainer(model);
+  const auto x = random_values<float>(4 * 4, 3, 0, 1);
+  trainer.step(x, std::vector<float>(4 * 150, 1.0F));
+  const float scale = trainer.optimizer_state().last(2)[0];
+  for (const std::size_t broken : {0U, 255U, 256U, 599U}) {
+    std::vector<float> targets(4 * 150, 1.0F);
+    targets[broken] = std::numeric_limits<float>::infinity();
+    INFO(broken);
+    CHECK_FALSE(std::isfinite(trainer.step(x, targets).loss_sum));
+    CHECK(trainer.optimizer_state().last(2)[0] == scale);  // or else gradients were taken for lost
+  }
+  CHECK(device.hazards == std::vector<std::string>{});
+}
+
 TEST_CASE("parameters that the device trained are there whenever somebody needs them", "[cuda]") {
   const SimulatedDevice device;
   const auto x = features<Chain>();

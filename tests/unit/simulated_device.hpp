@@ -354,7 +354,7 @@ class SimulatedDevice {
             }
           });
         }
-        for (float& v : result) v = g.relu && v < 0 ? 0 : v;
+        for (float& v : result) v = g.relu && !(v > 0) ? 0 : v;  // what is no number too, as cuDNN's engines may
         break;
       }
       case cuda::Pattern::data_gradient: {

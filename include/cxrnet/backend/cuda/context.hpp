@@ -28,7 +28,7 @@ class ContextOf : public CallSettings {
         vectors_(*program.device_, program.vector_numbers_ * static_cast<std::size_t>(program.batch_) * sizeof(float)),
         input_(*program.device_, program.trains_ ? program.input_bytes() : 0),
         workspace_(*program.device_, program.workspace_),
-        plain_(*program.device_, program.plain_numbers() * sizeof(float)),
+        plain_(*program.device_, program.plain_bytes()),
         gradients_(*program.device_, program.gradient_numbers_ * sizeof(float)),
         map_part_(*program.device_, program.part_bytes_), sums_(*program.device_, program.sum_bytes_),
         kernel_gradients_(*program.device_, program.kernel_gradient_bytes_),
@@ -101,12 +101,19 @@ class ContextOf : public CallSettings {
   [[nodiscard]] To* map_part() const {
     return map_part_.template as<To>();
   }
+  /// A place for maps as the host has them: the input, the output, the seed, and what an observer is shown, which alone may be
+  /// larger than any before.
+  [[nodiscard]] float* plain(const Dims& dims) {
+    const std::size_t bytes = dims.size() * static_cast<std::size_t>(program_->batch_) * sizeof(float);
+    if (plain_.bytes() < bytes) plain_ = Buffer<Device>(*program_->device_, bytes);
+    return plain_.template as<float>();
+  }
   [[nodiscard]] const StepSettings* settings() const { return settings_.template as<StepSettings>(); }
 
   const Program* program_;
   typename Device::Queue queue_;
   Buffer<Device> arena_, vectors_, input_, workspace_;
-  Buffer<Device> plain_;      // the input, the output and the seed as the host has them
+  Buffer<Device> plain_;
   Buffer<Device> gradients_;  // of what trains here, as the host has them
   Buffer<Device> map_part_, sums_;  // of one operation at a time: see map_part, SumSpace
   Buffer<Device> kernel_gradients_, bias_gradients_;  // of convolutions, as cuDNN gives them

@@ -244,10 +244,8 @@ class Program {
     work.finish();
   }
 
-  [[nodiscard]] std::size_t plain_numbers() const {
-    std::size_t most = std::max(spec_.input_dims.size(), spec_.output_dims.size());
-    for (const op::Operation& o : spec_.operations) most = std::max(most, o.out.size());  // for an observer
-    return most * static_cast<std::size_t>(batch_);
+  [[nodiscard]] std::size_t plain_bytes() const {
+    return std::max(spec_.input_dims.size(), spec_.output_dims.size()) * static_cast<std::size_t>(batch_) * sizeof(float);
   }
 
   void to_maps(Context& c, const Maps& m, const float* from, const T* relu, T* to) const {
@@ -266,7 +264,7 @@ class Program {
   /// n plain images or vectors of the host to the device's layout, the rest of the batch zeros; null: images that are there already.
   void send(Context& c, const Dims& dims, const float* from, int n, const T* relu, T* to_map, float* to_vector, float scale = 1) const {
     const std::size_t given = dims.size() * static_cast<std::size_t>(n), all = dims.size() * static_cast<std::size_t>(batch_);
-    float* const there = dims.is_vector() ? to_vector : c.plain_.template as<float>();
+    float* const there = dims.is_vector() ? to_vector : c.plain(dims);
     if (from != nullptr && scale == 1 && given == all) {
       device_->upload(c.queue_, there, from, all * sizeof(float));
     } else if (from != nullptr) {
@@ -283,7 +281,7 @@ class Program {
   /// A value as the host has it, on the device.
   const float* plain(Context& c, const Dims& dims, int value) const {
     if (dims.is_vector()) return c.vector(value);
-    float* const there = c.plain_.template as<float>();
+    float* const there = c.plain(dims);
     device_->launch(c.queue_, ToPlain<T>{maps(dims), c.template map<T>(value), there});
     return there;
   }

@@ -48,7 +48,7 @@ class TrainingOf {
     }
     lane_sums_ = Buffer<Device>(*device_, chunks.size() * block_lanes * sizeof(double));
     sums_ = Buffer<Device>(*device_, chunks.size() * sizeof(double));
-    squares_ = Buffer<Device>(*device_, (starts.size() + 2) * sizeof(double));
+    squares_ = Buffer<Device>(*device_, (starts.size() + 1) * sizeof(double));
     factors_ = Buffer<Device>(*device_, starts.size() * sizeof(float));
     found_ = Buffer<Device>(*device_, sizeof(Found));
     const ProgramSpec& spec = program.spec_;
@@ -71,7 +71,7 @@ class TrainingOf {
     std::copy_n(features, given, there);
     std::fill_n(there + given, spec.input_dims.size() * static_cast<std::size_t>(program_->batch_) - given, 0.0F);
     const bool vector = spec.input_dims.is_vector();
-    float* const to = vector ? context_->vector(spec.input) : context_->plain_.template as<float>();
+    float* const to = vector ? context_->vector(spec.input) : context_->plain(spec.input_dims);
     device_->upload_later(context_->queue_, to, there, spec.input_dims.size() * static_cast<std::size_t>(program_->batch_) * sizeof(float));
     if (!vector) program_->to_maps(*context_, program_->maps(spec.input_dims), to, nullptr, context_->template map<T>(spec.input));
     begin(step);
@@ -220,7 +220,7 @@ class TrainingOf {
                                          lane_sums_.template as<double>(), sums});
     device_->launch(c.queue_, Judge{chunk_count_, count, chunks, sums,
                                     static_cast<std::int64_t>(spec.output_dims.size()) * program_->batch_, c.vector_gradient(spec.output),
-                                    settings, updates, squares_.template as<double>(), factors, found});
+                                    settings, updates, lane_sums_.template as<double>(), squares_.template as<double>(), factors, found});
     device_->launch(c.queue_, UpdateParameters{count, numbers, starts_.template as<std::int64_t>(), updates, factors, settings, found,
                                                c.gradients_.template as<float>(), program_->trained_.template as<float>(),
                                                kept_ > 0 ? state : nullptr, kept_ > 1 ? state + numbers : nullptr});

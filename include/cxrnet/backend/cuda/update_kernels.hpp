@@ -70,7 +70,8 @@ struct Judge {
   const float* seed;
   const StepSettings* settings;
   const op::Update* updates;  ///< of each parameter
-  double* squares;  ///< of each parameter, of all, and of the seed
+  double* lane_sums;  ///< block_lanes of the seed
+  double* squares;    ///< of each parameter, and of all
   float* factors;   ///< of each parameter
   Found* found;
 
@@ -84,16 +85,15 @@ struct Judge {
         for (int k = 0; k < chunk_count; ++k) sum += chunks[k].parameter == p ? sums[k] : 0.0;
         squares[p] = sum;
       }
-      if (lane == block_lanes - 1) {
-        double sum = 0;
-        for (std::int64_t i = 0; i < seed_numbers; ++i) sum += static_cast<double>(seed[i]) * seed[i];
-        all[1] = sum;
-      }
+      double of_seed = 0;
+      for (std::int64_t i = lane; i < seed_numbers; i += block_lanes) of_seed += static_cast<double>(seed[i]) * seed[i];
+      lane_sums[lane] = of_seed;
     } else if (phase == 1 && lane == 0) {
-      double sum = 0, averaged = 0;
+      double sum = 0, averaged = 0, of_seed = 0;
+      for (int k = 0; k < block_lanes && k < seed_numbers; ++k) of_seed += lane_sums[k];
       for (int p = 0; p < parameter_count; ++p) (updates[p].rule == op::Rule::average ? averaged : sum) += squares[p];
       *all = sum;
-      found->finite_seed = is_finite(all[1]) ? 1 : 0;
+      found->finite_seed = is_finite(of_seed) ? 1 : 0;
       found->finite_gradients = is_finite(sum + averaged) ? 1 : 0;
     } else if (phase == 2) {
       for (int p = lane; p < parameter_count; p += block_lanes) {
@@ -111,7 +111,8 @@ struct Judge {
     reads(visit, seed, seed_numbers);
     reads(visit, settings, 1);
     reads(visit, updates, parameter_count);
-    writes(visit, squares, parameter_count + 2);
+    writes(visit, lane_sums, block_lanes);
+    writes(visit, squares, parameter_count + 1);
     writes(visit, factors, parameter_count);
     writes(visit, found, 1);
   }
