@@ -73,8 +73,10 @@ double rate(const ImageDecoder* decoder, const File& file, unsigned threads, int
   return threads * static_cast<unsigned>(rounds) / seconds;
 }
 
-int compare(const ImageDecoder& gpu, const std::string& name, const File& file, int bound) {
+/// `mean` and `most`: what pixels may differ by.
+int compare(const cuda::GpuDecoder& gpu, const std::string& name, const File& file, double mean, int most) {
   const bool plain = plain_jpeg(file, name).has_value();
+  const int before = gpu.refused();
   const Pixels there = decode(&gpu, file, name), here = decode(nullptr, file, name);
   int worst = 0;
   double sum = 0;
@@ -83,9 +85,10 @@ int compare(const ImageDecoder& gpu, const std::string& name, const File& file, 
     worst = std::max(worst, difference);
     sum += difference;
   }
-  const bool right = worst <= (plain ? bound : 0);
-  std::printf("%s: %s, pixels differ by %d at most, %.3f on average%s\n", name.c_str(), plain ? "plain" : "left to the CPU", worst,
-              sum / static_cast<double>(here.size()), right ? "" : " WRONG");
+  const double average = sum / static_cast<double>(here.size());
+  const bool refused = gpu.refused() != before, right = !refused && worst <= (plain ? most : 0) && average <= mean;
+  std::printf("%s: %s, pixels differ by %d at most, %.3f on average%s\n", name.c_str(),
+              refused ? "refused by nvJPEG" : plain ? "plain" : "left to the CPU", worst, average, right ? "" : " WRONG");
   return right ? 0 : 1;
 }
 
@@ -94,13 +97,14 @@ int run(int argc, char** argv) {
   std::printf("%s on %s\n", gpu.name().c_str(), cuda::CudaDevice::current().name().c_str());
   int wrong = 0;
   const File grey = jpeg(1024, 1024, 1, 1, 1), halved = jpeg(777, 501, 3, 2, 2);
-  wrong += compare(gpu, "grey", grey, 2);
-  wrong += compare(gpu, "4:4:4", jpeg(777, 501, 3, 1, 1), 4);
-  wrong += compare(gpu, "4:2:2", jpeg(777, 501, 3, 2, 1), 8);
-  wrong += compare(gpu, "4:4:0", jpeg(777, 501, 3, 1, 2), 8);
-  wrong += compare(gpu, "4:2:0", halved, 8);
-  wrong += compare(gpu, "1 x 1", jpeg(1, 1, 3, 2, 2), 8);
-  for (int i = 1; i < argc; ++i) wrong += compare(gpu, argv[i], detail::read_image_bytes(argv[i], max_image_bytes), 16);
+  // Where colours lie in coarser steps, the two may interpolate them from other places: noise shows it most.
+  wrong += compare(gpu, "grey", grey, 0.5, 2);
+  wrong += compare(gpu, "4:4:4", jpeg(777, 501, 3, 1, 1), 1, 4);
+  wrong += compare(gpu, "4:2:2", jpeg(777, 501, 3, 2, 1), 2, 16);
+  wrong += compare(gpu, "4:4:0", jpeg(777, 501, 3, 1, 2), 2, 16);
+  wrong += compare(gpu, "4:2:0", halved, 2, 16);
+  wrong += compare(gpu, "1 x 1", jpeg(1, 1, 3, 2, 2), 8, 8);
+  for (int i = 1; i < argc; ++i) wrong += compare(gpu, argv[i], detail::read_image_bytes(argv[i], max_image_bytes), 2, 16);
 
   std::atomic<int> other = 0;
   const unsigned threads = std::max(1U, std::thread::hardware_concurrency());

@@ -71,6 +71,7 @@ TEST_CASE("plain JPEG files are decoded and resized on the device, others on the
       }
     }
     CHECK(SimulatedCodec::states == 1);  // one thread: made once
+    CHECK(decoder.refused() == 0);
     const std::size_t before = device.live();
     device.may_allocate = false;
     CHECK_NOTHROW(decoded(decoder, bytes_of(colour_jpeg), {12, 16}));
@@ -86,6 +87,7 @@ TEST_CASE("what a codec refuses is the CPU's, which says what is wrong", "[cuda]
   SimulatedCodec::refuses = true;
   const auto file = bytes_of(colour_jpeg);
   CHECK(decoded(decoder, file, {5, 7}) == resize_nearest(decode_image(file, "a"), 5, 7).rgb);
+  CHECK(decoder.refused() == 1);
   const auto complaint = [&](const std::vector<std::byte>& bytes) {
     return message_of<ImageError>([&] { decoded(decoder, bytes, {5, 7}); });
   };

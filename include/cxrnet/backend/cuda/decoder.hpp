@@ -7,6 +7,7 @@
 #include <cxrnet/data/plain_jpeg.hpp>
 #include <cxrnet/data/resize.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -46,6 +47,8 @@ class DecoderOn final : public ImageDecoder {
     decode_resized(bytes, name, size.height, size.width, rgb);
   }
   [[nodiscard]] const std::string& name() const override { return codec_.name(); }
+  /// How many plain files the codec refused, which were decoded on the CPU.
+  [[nodiscard]] int refused() const { return refused_; }
 
  private:
   static constexpr std::int64_t most_pixels = std::int64_t{1} << 24;  // every thread keeps room for the largest it had
@@ -83,10 +86,12 @@ class DecoderOn final : public ImageDecoder {
       device_.download(lane->queue, rgb, resized, resized_bytes);
     } else {
       device_.wait(lane->queue);
+      ++refused_;
+      return false;  // nor is what may be left in the codec's state used again
     }
     const std::lock_guard lock(mutex_);
     idle_.push_back(std::move(lane));
-    return understood;
+    return true;
   }
 
   std::unique_ptr<Lane> take() const {
@@ -111,6 +116,7 @@ class DecoderOn final : public ImageDecoder {
   Codec codec_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Lane>> idle_;
+  mutable std::atomic<int> refused_ = 0;
 };
 
 }  // namespace cxrnet::cuda

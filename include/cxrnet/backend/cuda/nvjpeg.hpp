@@ -70,11 +70,14 @@ class NvJpeg {
     throw BackendError(std::string("nvJPEG failed ") + doing + " (status " + std::to_string(static_cast<int>(status)) +
                        "): let the CPU decode.");
   }
-  /// False where it is the file that it does not take.
+  /// False where it may be the file that it does not take: damaged and even ordinary ones have been seen to end in each of these.
+  /// A GPU that is lost is found by whoever waits for it.
   static bool understood(nvjpegStatus_t status, const char* doing) {
-    if (status == NVJPEG_STATUS_BAD_JPEG || status == NVJPEG_STATUS_JPEG_NOT_SUPPORTED ||
-        status == NVJPEG_STATUS_INCOMPLETE_BITSTREAM || status == NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED) {
-      return false;
+    for (const nvjpegStatus_t of_file :
+         {NVJPEG_STATUS_BAD_JPEG, NVJPEG_STATUS_JPEG_NOT_SUPPORTED, NVJPEG_STATUS_INCOMPLETE_BITSTREAM,
+          NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED, NVJPEG_STATUS_INVALID_PARAMETER, NVJPEG_STATUS_EXECUTION_FAILED,
+          NVJPEG_STATUS_INTERNAL_ERROR}) {
+      if (status == of_file) return false;
     }
     check(status, doing);
     return true;
