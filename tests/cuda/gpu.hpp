@@ -1,5 +1,5 @@
 #pragma once
-#include <cuda_runtime.h>
+#include <cxrnet/backend/cuda/cuda_device.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -20,6 +20,13 @@ inline bool has_gpu() {
   if (found == cudaSuccess && count != 0) return true;
   std::printf("skipped: no GPU (%s)\n", found == cudaSuccess ? "none is installed" : cudaGetErrorString(found));
   return false;
+}
+
+/// 1, and a line that says so, where work that is meant to be recorded was not: it would run all the same, slower.
+inline int unrecorded() {
+  const int refused = CudaDevice::current().refused_recordings();
+  if (refused > 0) std::printf("%d recordings were refused WRONG\n", refused);
+  return refused > 0 ? 1 : 0;
 }
 
 /// The largest difference over the largest value; infinite where one is not finite.

@@ -207,6 +207,7 @@ int main(int argc, char** argv) try {
   time<Half>("f16", batch);
   time<Bf16>("bf16", batch);
   time<Tf32>("tf32", batch);
+  wrong += cuda::test::unrecorded();
   return wrong == 0 ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "gpu_network: %s\n", error.what());

@@ -18,7 +18,7 @@ namespace cxrnet::cuda::test {
 
 using Fusing = Reference<float, Rules<FuseBias, FuseRelu>>;
 template <class Training>
-using Net = Seq<VGG16Backbone<Training>, GAP, Dense<128, Relu>, Dense<2, Softmax>>;
+using Net = Seq<VGG16Backbone<Training>, GAP, Dense<128, cxrnet::Relu>, Dense<2, cxrnet::Softmax>>;
 
 struct Pass {
   std::string_view name;

@@ -22,6 +22,8 @@ same() {
   cmp "$folder/$1/model.safetensors" "$folder/$2/model.safetensors"
   echo "$1 and $2 ended in the same model"
 }
+# believed NAME: every plan that its folder has could be used.
+believed() { ! grep 'cannot be used' "$folder/$1.log"; }
 # confirmed NAME: what was trained on the GPU, in half, predicts on the CPU, in floats, as there.
 confirmed() {
   for device in cuda cpu; do
@@ -52,11 +54,13 @@ train kept --cuda-plans "$folder/plans"
 train loaded --cuda-plans "$folder/plans"
 same plain kept
 same kept loaded
+believed loaded
 
 batch=$(((batch + 3) / 4))  # of other graphs
 train tried --cuda-trial --cuda-plans "$folder/tried-plans"
 train tried-before --cuda-plans "$folder/tried-plans"
 same tried tried-before
+believed tried-before
 
 train block5 --unfreeze-from 5 --learning-rate 1e-5
 cat "$folder/block5.log"

@@ -20,6 +20,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 using namespace cxrnet;
 using namespace cxrnet::test;
@@ -107,6 +108,57 @@ TEST_CASE("halves and bfloat16s are the nearest to a float, ties to even", "[cud
   };
   check(cuda::Float16{}, 5, 10);
   check(cuda::BFloat16{}, 8, 7);
+}
+
+TEST_CASE("graphs that differ have other texts", "[cuda]") {
+  using namespace cuda;
+  const Graph usual{.in = image_dims(6, 5, 8), .out = image_dims(6, 5, 16), .window = {3, 3, 1, 1, 1, 1, 1}, .bias = true};
+  CHECK(describe(usual) == "f16 convolution+bias 0x6x5x8 to 6x5x16, 3x3");
+  std::vector<Graph> graphs{usual};
+  const auto add = [&](auto change) {
+    Graph g = usual;
+    change(g);
+    graphs.push_back(g);
+  };
+  for (int op::Window::* const member : {&op::Window::height, &op::Window::width, &op::Window::stride, &op::Window::pad_top,
+                                         &op::Window::pad_left, &op::Window::pad_bottom, &op::Window::pad_right}) {
+    for (const int value : {2, 4}) add([&](Graph& g) { g.window.*member = value; });
+  }
+  for (int Dims::* const member : {&Dims::height, &Dims::width, &Dims::channels}) {
+    add([&](Graph& g) { g.in.*member = 7; });
+    add([&](Graph& g) { g.out.*member = 7; });
+  }
+  for (const Pattern pattern : {Pattern::data_gradient, Pattern::weight_gradient, Pattern::bias_gradient}) {
+    add([&](Graph& g) { g.pattern = pattern; });
+  }
+  for (const Number number : {Number::bfloat16, Number::tf32, Number::float32}) add([&](Graph& g) { g.number = number; });
+  add([](Graph& g) { g.batch = 1; });
+  add([](Graph& g) { g.bias = false; });
+  add([](Graph& g) { g.relu = true; });
+  add([](Graph& g) { g.window = {3, 3, 2, 0, 0, 1, 1}; });
+  CHECK(describe(graphs.back()) == "f16 convolution+bias 0x6x5x8 to 6x5x16, 3x3 by 2, padded 0 0 1 1");
+  for (std::size_t a = 0; a < graphs.size(); ++a) {
+    for (std::size_t b = 0; b < a; ++b) {
+      INFO(describe(graphs[a]));
+      CHECK(describe(graphs[a]) != describe(graphs[b]));
+    }
+  }
+}
+
+TEST_CASE("convolutions that differ in their stride alone are another to the device too", "[cuda]") {
+  const SimulatedDevice device;
+  const auto check = [](auto net) {
+    using Net = typename decltype(net)::type;
+    const auto images = random_values<float>(Traits<Net>::input.size(), 2, 0, 255);
+    Model<Net, Simulated<Float>> there(1, 3);
+    Model<Net, Reference<float>> here(1, 3);
+    std::vector<float> by_device(2), by_cpu(2);
+    there.predict(std::span<const float>(images), by_device);
+    here.predict(std::span<const float>(images), by_cpu);
+    CHECK(relative_error(by_device, by_cpu) < 1e-5);
+  };
+  check(std::type_identity<Seq<Input<6, 6, 3>, Conv2D<4, 3, Stride<2>>, GAP, Dense<2, Softmax>>>{});
+  check(std::type_identity<Seq<Input<6, 6, 3>, Conv2D<4, 3, Stride<3>>, GAP, Dense<2, Softmax>>>{});
 }
 
 TEST_CASE("a network on the device predicts as on the CPU, in every kind of number", "[cuda]") {

@@ -54,6 +54,7 @@ Gpu::Gpu() {
   described.minor = json.at("deviceVer").get<int>() / 10 % 10;
   described.multiProcessorCount = json.at("multiProcessorCount");
   described.totalGlobalMem = json.at("totalGlobalMem");
+  driver = json.at("driverVer");
   std::signal(SIGSEGV, say_fault);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);  // what plans work in is taken again and again
   mallopt(M_TRIM_THRESHOLD, 2147483647);

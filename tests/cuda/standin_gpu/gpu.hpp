@@ -71,6 +71,7 @@ class Gpu {
 
   std::recursive_mutex mutex;
   std::string properties;  ///< as cuDNN takes them, JSON; empty: there is no GPU
+  int driver = 0;          ///< theirs
   cudaDeviceProp described{};
 
   // Memory.

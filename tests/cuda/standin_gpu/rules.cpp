@@ -72,6 +72,7 @@ int main() {
   auto* const kept = static_cast<float*>(pinned);
 
   // Copies, kernels, events, graphs: what a program builds on.
+  require(cxrnet::cuda::find_kernels() == cudaSuccess, "kernels are found");
   require(cudaMemcpyAsync(a, host.data(), bytes, cudaMemcpyHostToDevice, work) == cudaSuccess, "what is not pinned is copied");
   host.assign(count, 0);  // after that it is the host's again
   launch_kernel(copying(a, b), work);

@@ -134,9 +134,13 @@ cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void**
   return launch(function, grid, block, arguments, shared, stream);
 }
 
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes*, const void* function) {
+  return on_gpu([&](Gpu&) { return device_names().contains(function) ? cudaSuccess : cudaErrorInvalidDeviceFunction; });
+}
+
 // The GPU.
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = CUDART_VERSION;
+  *version = Gpu::here().driver;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {

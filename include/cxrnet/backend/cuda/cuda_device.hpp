@@ -7,6 +7,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <filesystem>
@@ -38,8 +39,10 @@ class CudaDevice {
 
   void* allocate(std::size_t bytes) {
     void* data = nullptr;
-    if (cudaMalloc(&data, bytes) == cudaSuccess) return data;
+    const cudaError_t status = cudaMalloc(&data, bytes);
+    if (status == cudaSuccess) return data;
     cudaGetLastError();
+    if (status != cudaErrorMemoryAllocation) cuda::check(status, "allocating memory");
     std::size_t free = 0, all = 0;
     cudaMemGetInfo(&free, &all);
     throw BackendError("The GPU '" + name_ + "' has no room for " + std::to_string(bytes >> 20U) + " MiB more: " +
@@ -63,14 +66,14 @@ class CudaDevice {
     friend class CudaDevice;
     /// cuDNN's, made when it is first needed: a queue of copies needs none.
     cudnnHandle_t handle() {
-      if (handle_ == nullptr) {
-        cuda::check(cudnnCreate(&handle_), "opening a handle");
-        cuda::check(cudnnSetStream(handle_, stream_), "giving a handle its stream");
-      }
+      if (handle_ == nullptr) cuda::check(cudnnCreate(&handle_), "opening a handle");
+      if (!streamed_) cuda::check(cudnnSetStream(handle_, stream_), "giving a handle its stream");
+      streamed_ = true;
       return handle_;
     }
     cudaStream_t stream_ = nullptr;
     cudnnHandle_t handle_ = nullptr;
+    bool streamed_ = false;
   };
 
   /// Memory that the system does not move, so that copies from and to it run beside other work.
@@ -161,25 +164,28 @@ class CudaDevice {
     const std::lock_guard lock(mutex_);
     const std::string key = describe(graph);
     if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
-    if (!builder_) builder_.emplace(*this);
     const Target target = Target::here(builder_->handle());
     auto found = files_ ? files_->find(graph, plans_key(), target) : std::nullopt;
     if (found && trial_ && !found->tried) found.reset();  // the heuristics' choice, to be replaced by the trial's
     const bool kept = found.has_value();
-    Plan made(kept ? std::move(*found) : trial_ ? tried_plan(graph, target) : build_plan(graph, target, choice_));
+    Plan made(kept ? std::move(*found) : trial_ ? tried_plan(graph, target) : build_plan(graph, target, choice(graph)));
     if (files_ && !kept) files_->keep(made, plans_key());
     return plans_.emplace(key, std::move(made)).first->second;
   }
   void execute(Queue& queue, const Plan& plan, std::span<void* const> operands, void* workspace) {
+    const std::lock_guard lock(executing_);  // cuDNN 9's plans are not safe to give from several threads at once
     cuda::execute(queue.handle(), plan, operands, workspace);
   }
 
   /// Runs it as it is the first time, for cuDNN loads what it needs when a plan first runs, which cannot be recorded; records
-  /// it the second time. What cannot be recorded at all is run as it is.
+  /// it the second time. What cannot be recorded at all is run as it is, and counted.
   template <class Work>
   void replay(Queue& queue, Recording& recording, Work work) {
     using State = Recording::State;
-    if (recording.state_ == State::has_run) recording.state_ = record(queue, recording, work) ? State::recorded : State::refused;
+    if (recording.state_ == State::has_run) {
+      recording.state_ = record(queue, recording, work) ? State::recorded : State::refused;
+      if (recording.state_ == State::refused) ++refused_recordings_;
+    }
     if (recording.state_ == State::recorded) {
       cuda::check(cudaGraphLaunch(recording.graph_, queue.stream_), "launching a recorded step");
       return;
@@ -189,6 +195,8 @@ class CudaDevice {
   }
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  /// How often something could not be recorded.
+  [[nodiscard]] int refused_recordings() const { return refused_recordings_; }
   /// From here on plans come from a folder where it has them, and go there where it has not. FileError where nothing can be
   /// written to it.
   void keep_plans(const std::filesystem::path& folder) {
@@ -202,7 +210,7 @@ class CudaDevice {
     trial_ = trial;
   }
 
-  /// From here on engines whose results may differ from run to run are taken as others are, and plans kept apart.
+  /// From here on engines whose results may differ from run to run are taken for gradients as others are, and plans kept apart.
   void allow_nondeterministic() {
     const std::lock_guard lock(mutex_);
     choice_ = Nondeterministic::allowed;
@@ -242,14 +250,21 @@ class CudaDevice {
     cudaDeviceProp properties{};
     cuda::check(cudaGetDeviceProperties(&properties, index), "asking for a GPU's properties");
     name_ = properties.name;
-    key_ = gpu_key(name_, properties.major * 100 + properties.minor * 10, properties.multiProcessorCount);
+    key_ = gpu_key(name_, properties.major * 100 + properties.minor * 10, properties.multiProcessorCount, driver);
     if (properties.major < 8) {
       throw BackendError("The GPU '" + name_ + "' has compute capability " + std::to_string(properties.major) + "." +
                          std::to_string(properties.minor) + "; 8.0 or later is needed.");
     }
-    if (cudnn_version() < 90000) {
-      throw BackendError("cuDNN 9 is needed; " + std::to_string(cudnn_version()) + " was found.");
+    if (cudnn_version() < 90800) {
+      throw BackendError("cuDNN 9.8 or later is needed; " + std::to_string(cudnn_version()) + " was found.");
     }
+    if (const cudaError_t status = find_kernels(); status != cudaSuccess) {
+      cudaGetLastError();
+      throw BackendError("This program has no code for the GPU '" + name_ + "' of compute capability " + std::to_string(properties.major) +
+                         "." + std::to_string(properties.minor) + ": compile it with that in CMAKE_CUDA_ARCHITECTURES (" +
+                         cudaGetErrorString(status) + ").");
+    }
+    builder_.emplace(*this).handle();
   }
 
   template <class Work>
@@ -279,19 +294,24 @@ class CudaDevice {
 
   cuda::Plan tried_plan(const Graph& graph, const Target& target) {
     std::vector<Plan> plans;
-    visit_plans(graph, target, choice_, [&](cuda::Plan plan) { return enter(plans, Plan(std::move(plan)), *trial_); });
+    visit_plans(graph, target, choice(graph), [&](cuda::Plan plan) { return enter(plans, Plan(std::move(plan)), *trial_); });
     cuda::Plan& chosen = plans[quickest_plan(*this, *builder_, graph, plans, *trial_)];
     chosen.tried = true;
     return std::move(chosen);
   }
 
+  /// A map that is computed again must come out the same, whatever gradients may do.
+  [[nodiscard]] Nondeterministic choice(const Graph& graph) const {
+    return graph.pattern == Pattern::convolution ? Nondeterministic::last : choice_;
+  }
   [[nodiscard]] std::string plans_key() const {
     return choice_ == Nondeterministic::allowed ? key_ + ", nondeterministic engines too" : key_;
   }
 
   std::string name_, key_;
   Nondeterministic choice_ = Nondeterministic::last;
-  std::mutex mutex_;
+  std::mutex mutex_, executing_;
+  std::atomic<int> refused_recordings_ = 0;
   std::optional<PlanFiles> files_;
   std::optional<Trial> trial_;
   std::optional<Queue> builder_;  // whose handle plans are built with

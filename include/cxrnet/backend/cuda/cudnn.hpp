@@ -12,6 +12,10 @@
 #include <utility>
 #include <vector>
 
+#if CUDNN_VERSION < 90800
+#error "cxrnet's CUDA backend needs cuDNN 9.8 or later: plans are built from a GPU's properties, which earlier ones do not take."
+#endif
+
 // A thin layer over cuDNN 9's C backend API: descriptors that own themselves, errors as sentences.
 namespace cxrnet::cuda {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,16 +83,24 @@ struct Graph {
   }
 };
 
-/// "f16 convolution+bias+relu 32x224x224x8 to 224x224x64, 3x3"
+/// "f16 convolution+bias+relu 32x224x224x8 to 224x224x64, 3x3", and what the window has besides: "3x3 by 2, padded 0 0 1 1" (the
+/// stride; above, left, below, right) unless each row and column has its own place. Other graphs have other texts: plans are kept
+/// under them.
 inline std::string describe(const Graph& g) {
-  const auto dims = [](const Dims& d) {
-    return std::to_string(d.height) + "x" + std::to_string(d.width) + "x" + std::to_string(d.channels);
+  const auto joined = [](const char* between, std::initializer_list<int> numbers) {
+    std::string text;
+    for (const int number : numbers) text += (text.empty() ? "" : between) + std::to_string(number);
+    return text;
   };
-  return std::string(name_of(g.number)) + " " + std::string(name_of(g.pattern)) + (g.bias ? "+bias" : "") +
-         (g.relu ? "+relu" : "") + " " + std::to_string(g.batch) + "x" + dims(g.in) +
-         (g.pattern == Pattern::bias_gradient ? ""
-                                              : " to " + dims(g.out) + ", " + std::to_string(g.window.height) + "x" +
-                                                    std::to_string(g.window.width));
+  const op::Window& w = g.window;
+  std::string text = std::string(name_of(g.number)) + " " + std::string(name_of(g.pattern)) + (g.bias ? "+bias" : "") +
+                     (g.relu ? "+relu" : "") + " " + joined("x", {g.batch, g.in.height, g.in.width, g.in.channels});
+  if (g.pattern == Pattern::bias_gradient) return text;
+  text += " to " + joined("x", {g.out.height, g.out.width, g.out.channels}) + ", " + joined("x", {w.height, w.width});
+  const int above = (w.height - 1) / 2, left = (w.width - 1) / 2;
+  const op::Window usual{w.height, w.width, 1, above, left, w.height - 1 - above, w.width - 1 - left};
+  if (w != usual) text += " by " + std::to_string(w.stride) + ", padded " + joined(" ", {w.pad_top, w.pad_left, w.pad_bottom, w.pad_right});
+  return text;
 }
 
 /// A convolution's forward graph, its pool left out: that is a kernel of ours.

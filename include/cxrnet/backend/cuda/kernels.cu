@@ -2,6 +2,10 @@
 #include <cxrnet/backend/cuda/kernel_list.hpp>
 #include <cxrnet/backend/cuda/launch.hpp>
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#error "cxrnet's kernels need compute capability 8.0 or later: set CMAKE_CUDA_ARCHITECTURES to such, 80-real 90-real 100-real 120 say."
+#endif
+
 namespace cxrnet::cuda {
 
 template <class Kernel>
@@ -26,6 +30,11 @@ void launch_kernel(const Kernel& kernel, cudaStream_t stream) {
     const std::int64_t count = kernel.count();
     if (count != 0) run_kernel<<<static_cast<unsigned>((count + block_lanes - 1) / block_lanes), block_lanes, 0, stream>>>(kernel, count);
   }
+}
+
+cudaError_t find_kernels() {
+  cudaFuncAttributes found{};
+  return cudaFuncGetAttributes(&found, run_kernel<AddRelu<float>>);
 }
 
 #define CXRNET_KERNEL(...) template void launch_kernel(const __VA_ARGS__&, cudaStream_t);

@@ -8,4 +8,7 @@ namespace cxrnet::cuda {
 template <class Kernel>
 void launch_kernel(const Kernel& kernel, cudaStream_t stream);
 
+/// Whether the kernels were compiled for the current GPU; cudaSuccess where they were.
+cudaError_t find_kernels();
+
 }  // namespace cxrnet::cuda

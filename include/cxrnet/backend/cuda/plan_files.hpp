@@ -15,21 +15,24 @@
 
 namespace cxrnet::cuda {
 
-/// What plans depend on of a GPU: "NVIDIA H100 80GB HBM3, sm 900, 132 multiprocessors".
-inline std::string gpu_key(const std::string& name, int sm, int multiprocessors) {
-  return name + ", sm " + std::to_string(sm) + ", " + std::to_string(multiprocessors) + " multiprocessors";
+/// What plans depend on of a GPU and its driver, whose version is CUDA's, as `nvidia-smi` shows it too: "NVIDIA H100 80GB HBM3,
+/// sm 900, 132 multiprocessors, driver for CUDA 13.0". cuDNN 9.19 loads no plan that was built for another driver.
+inline std::string gpu_key(const std::string& name, int sm, int multiprocessors, int driver) {
+  return name + ", sm " + std::to_string(sm) + ", " + std::to_string(multiprocessors) + " multiprocessors, driver for CUDA " +
+         std::to_string(driver / 1000) + "." + std::to_string(driver % 1000 / 10);
 }
 /// The same out of a GPU's properties as cuDNN takes them. FormatError where they are not that.
 inline std::string gpu_key(const std::string& properties) {
   try {
     const auto json = nlohmann::json::parse(properties);
-    return gpu_key(json.at("deviceName").get<std::string>(), json.at("deviceVer").get<int>(), json.at("multiProcessorCount").get<int>());
+    return gpu_key(json.at("deviceName").get<std::string>(), json.at("deviceVer").get<int>(), json.at("multiProcessorCount").get<int>(),
+                   json.at("driverVer").get<int>());
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(std::string("These are no properties of a GPU as cuDNN writes them: ") + error.what() + ".");
   }
 }
 
-/// Plans in a folder, one file for each version of cuDNN, GPU and graph: what a start built, a later one loads, in
+/// Plans in a folder, one file for each version of cuDNN, GPU with its driver, and graph: what a start built, a later one loads, in
 /// milliseconds where an engine that is compiled at run time takes seconds; and what `plans` built where there is no GPU, one
 /// with that GPU loads. A plan may hold machine code: keep the folder where only those may write who may also replace the
 /// program.
@@ -86,7 +89,7 @@ class PlanFiles {
   }
 
  private:
-  static constexpr const char* format = "cxrnet plan 2";
+  static constexpr const char* format = "cxrnet plan 3";
   static constexpr std::size_t largest = std::size_t{16} << 20U;
 
   void warn(const std::filesystem::path& file, const std::string& why) const {
