@@ -99,6 +99,8 @@ std::string chosen_device(const std::string& device) {
   return "cpu";
 }
 
+bool on_trial() { return trial; }
+
 void add_decode_option(CLI::App& app, std::string& decode) {
   app.add_option("--decode", decode,
                  "cpu; gpu, JPEG files by nvJPEG, whose pixels differ a little from the CPU's, and so do results. Other files,\n"

@@ -31,6 +31,8 @@ void add_device_option(CLI::App& app, std::string& device);
 /// The device that `auto` stands for here, and says so on standard error; any other as it is. BackendError where there is no
 /// such device.
 std::string chosen_device(const std::string& device);
+/// Whether plans of the GPU are being chosen by trial.
+bool on_trial();
 
 /// --decode
 void add_decode_option(CLI::App& app, std::string& decode);

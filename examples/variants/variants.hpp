@@ -30,7 +30,7 @@ struct Variant {
 std::string cuda_problem();
 /// From here on cuDNN's plans are kept in a folder; for where `cuda_problem` says nothing.
 void keep_cuda_plans(const std::filesystem::path& folder);
-/// And chosen by trial where none of its plans was.
+/// And chosen by trial where none of its plans was, which times them: nothing else should have the GPU meanwhile.
 void try_cuda_plans();
 
 /// Decodes JPEG files on the first GPU. BackendError where that is not possible.
