@@ -1,9 +1,9 @@
-# Included by the build, where CXRNET_CUDA asks for it, and by the package: where the CUDA Toolkit 12.8 and cuDNN 9.8, or later ones, are,
-# cxrnet::cudnn, what <cxrnet/backend/cuda/plan.hpp> needs, and cxrnet::cuda, what <cxrnet/backend/cuda/cuda_device.hpp> needs.
+# Included by the build, where CXRNET_CUDA asks for it, and by the package: where the CUDA Toolkit (12.4 or later) and cuDNN (9.8 or
+# later) are, cxrnet::cudnn, what <cxrnet/backend/cuda/plan.hpp> needs, and cxrnet::cuda, what <cxrnet/backend/cuda/cuda_device.hpp> needs.
 # The latter has a program compile kernels.cu along: the project enables the language CUDA. Where the Toolkit has nvJPEG too,
 # cxrnet::nvjpeg, what <cxrnet/backend/cuda/nvjpeg.hpp> needs.
 if(NOT TARGET cxrnet::cuda)
-  find_package(CUDAToolkit 12.8 QUIET)
+  find_package(CUDAToolkit 12.4 QUIET)
   find_path(CXRNET_CUDNN_INCLUDE cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
   find_library(CXRNET_CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
   find_path(CXRNET_INCLUDE cxrnet/backend/cuda/kernels.cu
