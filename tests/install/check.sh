@@ -7,7 +7,7 @@ way=$1 source=$2 build=$3 compiler=$4
 work=$build/tests/install/$way
 rm -rf "$work"
 mkdir -p "$work"
-options=(-G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_COMPILER=$compiler")
+options=(-G Ninja "-DCMAKE_CXX_COMPILER=$compiler")
 case $way in
   package)
     cmake --install "$build" --prefix "$work/prefix" >/dev/null
