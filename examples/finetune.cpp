@@ -253,6 +253,7 @@ int finetune(Settings s) {
   const std::uint64_t last = s.head.seed + static_cast<std::uint64_t>(s.seeds);
   for (std::uint64_t seed = s.head.seed; seed < last; ++seed) prepare(out_of(seed));
   require_writable(s.head.out / "comparison.json");
+  require_gnuplot();
   use_threads(s.head.threads);
   s.head.network_threads = omp_get_max_threads();
   Inputs inputs{open_run_images(s.head, describe({.preprocess = s.head.preprocess})), {}};

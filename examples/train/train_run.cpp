@@ -12,6 +12,7 @@
 
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/io/checkpoint.hpp>
+#include <cxrnet/report/gnuplot.hpp>
 #include <cxrnet/report/history_plot.hpp>
 #include <cxrnet/report/metrics_json.hpp>
 #include <cxrnet/report/text.hpp>
@@ -40,6 +41,7 @@ struct Start {
 constexpr std::array plot_files{"history.svg", "history.png"};
 
 int train(Start start) {
+  require_gnuplot();
   const TrainSettings& settings = start.settings;
   const bool resuming = start.checkpoint.has_value();
   use_threads(static_cast<unsigned>(settings.network_threads));

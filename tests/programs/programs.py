@@ -79,8 +79,8 @@ class Case:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
 
-    def run(self, program, *arguments, limit=None):
-        """Runs a program; `limit` bounds the size of the files that it may write, as a full disk does."""
+    def run(self, program, *arguments, limit=None, path=os.environ["PATH"]):
+        """Runs a program; `limit` bounds the size of the files that it may write, as a full disk does; `path` is where it finds others."""
 
         def prepare():
             if limit is not None:
@@ -88,7 +88,8 @@ class Case:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
         command = [str(self.programs / program), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, preexec_fn=prepare, timeout=280)
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, preexec_fn=prepare, timeout=280,
+                              env={**os.environ, "PATH": str(path)})
         print("$", " ".join(command), "->", done.returncode, "\n" + done.stdout + done.stderr)
         return done
 
@@ -389,6 +390,11 @@ def test_train_names_an_empty_class(case):
     for path in (data / "train" / "COVID").iterdir():
         path.unlink()
     case.refuses(case.train("--out", case.folder / "run", data=data), "COVID")
+
+
+def test_train_asks_for_gnuplot_before_it_trains(case):
+    case.refuses(case.train("--out", case.folder / "run", path=case.folder), "gnuplot is not on the PATH; install it")
+    assert not any((case.folder / "run").iterdir()), "the run was begun"
 
 
 def test_train_names_a_missing_folder(case):

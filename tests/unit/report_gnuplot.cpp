@@ -7,6 +7,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "message.hpp"
 #include "temp_folder.hpp"
 
 using namespace cxrnet;
@@ -71,6 +72,17 @@ TEST_CASE("gnuplot gets the script, no start-up files and no name of the drawing
 
 TEST_CASE("Without gnuplot one sentence says how to get it", "[report]") {
   CHECK(failure("").find("apt install gnuplot-nox") != std::string::npos);
+}
+
+TEST_CASE("Whether there is a gnuplot can be asked before there is anything to draw", "[report]") {
+  const auto answer = [](const std::string& body) {
+    const Pretended gnuplot(body);
+    return test::message_of<FileError>(require_gnuplot);
+  };
+  CHECK(answer("echo \"$*\"; [ \"$*\" = --version ]") == test::nothing_thrown);
+  CHECK(test::has(answer(""), "gnuplot is not on the PATH; install it"));
+  CHECK(test::has(answer("exit 1"), "gnuplot does not start"));
+  CHECK(test::has(answer("kill -9 $$"), "gnuplot does not start"));
 }
 
 TEST_CASE("A gnuplot that fails is an error with its complaint", "[report]") {

@@ -89,6 +89,15 @@ inline bool ends_with(const std::filesystem::path& file, std::string_view traile
 
 }  // namespace detail
 
+/// FileError unless gnuplot starts: for programs that draw when hours of work are done.
+inline void require_gnuplot() {
+  const detail::AnonymousFile nothing = detail::anonymous_file(), version = detail::anonymous_file();
+  const int streams[] = {::fileno(nothing.get()), ::fileno(version.get())};
+  const int status = detail::run_child({"gnuplot", "--version", nullptr, nullptr}, streams[0], streams[1], streams[1]);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw FileError("cannot draw plots: gnuplot does not start; check its installation (apt install gnuplot-nox)");
+}
+
 /// Runs gnuplot (no shell, no start-up files) on `script`, which must set its terminal and no output, and writes what
 /// it draws to `file` whole or not at all. `trailer` is how a complete drawing ends: gnuplot itself does not notice a
 /// full disk. Throws FileError where gnuplot is missing or fails, or the file cannot be written.
