@@ -36,7 +36,7 @@ std::vector<float> train_in_two_phases(std::vector<float> parameters, const Imag
 
 }  // namespace
 
-TEST_CASE("Unfreezing is another type of the same parameters", "[train_two_phases]") {
+TEST_CASE("Unfreezing is another type of the same parameters", "[train_two_phases][slow]") {
   STATIC_REQUIRE(Traits<Net<Frozen>>::parameter_count == Traits<Net<FreezeThrough<4>>>::parameter_count);
   const TemporaryFolder folder;
   unsigned seed = 0;
