@@ -1,8 +1,12 @@
 // Categorical cross-entropy is of probabilities.
 // EXPECT: CategoricalCrossentropy needs a network that ends in Softmax
-#include <cxrnet/predict.hpp>
+#include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/core/model.hpp>
+#include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/global_average_pool.hpp>
+#include <cxrnet/models/vgg16.hpp>
 #include <cxrnet/train/trainer.hpp>
 
 using namespace cxrnet;
 using Net = Seq<VGG16Backbone<Frozen>, GAP, Dense<2>>;
-void train(Model<Net, OneDnn>& model) { Trainer<Net, OneDnn> trainer(model); }
+void train(Model<Net, Reference<float>>& model) { Trainer<Net, Reference<float>> trainer(model); }

@@ -1,8 +1,12 @@
 // A trainer has something to train.
 // EXPECT: nothing in this network trains
-#include <cxrnet/predict.hpp>
+#include <cxrnet/backend/reference/reference.hpp>
+#include <cxrnet/core/model.hpp>
+#include <cxrnet/layers/dense.hpp>
+#include <cxrnet/layers/global_average_pool.hpp>
+#include <cxrnet/models/vgg16.hpp>
 #include <cxrnet/train/trainer.hpp>
 
 using namespace cxrnet;
 using Net = Seq<VGG16Backbone<Frozen>, GAP, Freeze<Dense<2, Softmax>>>;
-void train(Model<Net, OneDnn>& model) { Trainer<Net, OneDnn> trainer(model); }
+void train(Model<Net, Reference<float>>& model) { Trainer<Net, Reference<float>> trainer(model); }
