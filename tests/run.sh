@@ -140,7 +140,7 @@ fi
 for group in "${groups[@]}"; do
   start=$SECONDS
   case $group in
-    cpu) preset cpu -DCXRNET_TESTS=ON -DCXRNET_EXAMPLES=ON -DCXRNET_BENCH=ON -DCXRNET_UNIT_OPTIMISATION=-O1 ;;
+    cpu) preset cpu -DCXRNET_TESTS=ON -DCXRNET_EXAMPLES=ON -DCXRNET_BENCH=ON -DCXRNET_UNIT_OPTIMISATION=-Og ;;
     asan | tsan) preset "$group" ;;
     onednn3) onednn3 ;;
     cuda) cuda ;;

@@ -103,10 +103,10 @@ inline void decode_rare_png(Bytes bytes, const ImageInfo& info, std::size_t memo
   int height = 0;
   int channels = 0;
   const std::unique_ptr<stb::stbi_uc, decltype(&std::free)> decoded(
-      stb::stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
-                                 &width, &height, &channels, 0),
+      stb::cxrnet_stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
+                                        &width, &height, &channels, 0),
       &std::free);
-  if (!decoded) undecodable_image(name, stb::stbi_failure_reason());
+  if (!decoded) undecodable_image(name, stb::cxrnet_stbi_failure_reason());
   if (width != info.width || height != info.height || channels < 1 || channels > 4) {
     bad_image(name, "contradicts its own header: fetch it again or remove it");
   }

@@ -62,6 +62,9 @@ inline void* reallocate(void* block, std::size_t size) {
 #pragma push_macro("stbi__vertically_flip_on_load")
 #pragma push_macro("stbi__unpremultiply_on_load")
 #pragma push_macro("stbi__de_iphone_flag")
+#pragma push_macro("stbi_load_from_memory")
+#pragma push_macro("stbi_failure_reason")
+#pragma push_macro("stbi_zlib_decode_malloc_guesssize_headerflag")
 #undef STBI_INCLUDE_STB_IMAGE_H
 #undef STB_IMAGE_IMPLEMENTATION
 #undef STB_IMAGE_STATIC
@@ -84,9 +87,15 @@ inline void* reallocate(void* block, std::size_t size) {
 #undef stbi__vertically_flip_on_load
 #undef stbi__unpremultiply_on_load
 #undef stbi__de_iphone_flag
+#undef stbi_load_from_memory
+#undef stbi_failure_reason
+#undef stbi_zlib_decode_malloc_guesssize_headerflag
 #define STB_IMAGE_IMPLEMENTATION
-// Internal linkage, since stb's own helpers have it: every unit that decodes has its copy, and none meets another.
+// Internal linkage, since stb's own helpers have it: every unit that decodes has its copy, and none meets another. What is
+// extern "C" has its own name in whatever namespace, though, and the assembler would meet it twice in a unit that has the
+// program's stb_image too: inline functions that nothing calls are left out, and those that are called have other names.
 #define STB_IMAGE_STATIC
+#define STBIDEF static inline
 #define STBI_ASSERT(condition) static_cast<void>(0)
 #define STBI_MALLOC(size) ::cxrnet::detail::stb::allocate(size)
 #define STBI_REALLOC(block, size) ::cxrnet::detail::stb::reallocate(block, size)
@@ -96,6 +105,9 @@ inline void* reallocate(void* block, std::size_t size) {
 #define STBI_ONLY_PNG
 #define STBI_NO_LINEAR
 #define STBI_NO_STDIO
+#define stbi_load_from_memory cxrnet_stbi_load_from_memory
+#define stbi_failure_reason cxrnet_stbi_failure_reason
+#define stbi_zlib_decode_malloc_guesssize_headerflag cxrnet_stbi_zlib_decode_malloc_guesssize_headerflag
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -107,6 +119,10 @@ namespace cxrnet::detail::stb {
 #include <stb_image.h>
 }  // namespace cxrnet::detail::stb
 #pragma GCC diagnostic pop
+#undef STBIDEF
+#pragma pop_macro("stbi_zlib_decode_malloc_guesssize_headerflag")
+#pragma pop_macro("stbi_failure_reason")
+#pragma pop_macro("stbi_load_from_memory")
 #pragma pop_macro("stbi__de_iphone_flag")
 #pragma pop_macro("stbi__unpremultiply_on_load")
 #pragma pop_macro("stbi__vertically_flip_on_load")
