@@ -11,6 +11,7 @@
 
 #include <cxrnet/io/atomic_file.hpp>
 #include <cxrnet/report/ethics.hpp>
+#include <cxrnet/report/gnuplot.hpp>
 #include <cxrnet/report/history.hpp>
 #include <cxrnet/report/history_plot.hpp>
 #include <cxrnet/report/metrics_json.hpp>
@@ -250,10 +251,10 @@ int finetune(Settings s) {
   const auto out_of = [&](std::uint64_t seed) {
     return s.seeds > 1 ? s.head.out / ("seed" + std::to_string(seed)) : s.head.out;
   };
+  require_gnuplot();
   const std::uint64_t last = s.head.seed + static_cast<std::uint64_t>(s.seeds);
   for (std::uint64_t seed = s.head.seed; seed < last; ++seed) prepare(out_of(seed));
   require_writable(s.head.out / "comparison.json");
-  require_gnuplot();
   use_threads(s.head.threads);
   s.head.network_threads = omp_get_max_threads();
   Inputs inputs{open_run_images(s.head, describe({.preprocess = s.head.preprocess})), {}};

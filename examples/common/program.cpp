@@ -3,6 +3,7 @@
 #include "variants/variants.hpp"
 
 #include <cxrnet/core/version.hpp>
+#include <cxrnet/data/image_decoder.hpp>
 #include <cxrnet/report/ethics.hpp>
 #include <cxrnet/report/text.hpp>
 
@@ -18,6 +19,12 @@ namespace cxrnet::programs {
 namespace {
 
 std::atomic<bool> stop_requested{false};
+const ImageDecoder* decoder = nullptr;  // that a program chose in place of the CPU
+
+void say_what_was_refused() {
+  const int files = decoder == nullptr ? 0 : decoder->refused();
+  if (files > 0) std::cerr << "note: " << decoder->name() << " refused " << files << " files, which were decoded on the CPU.\n";
+}
 
 extern "C" void on_signal(int signal) {
   if (stop_requested.exchange(true)) std::_Exit(128 + signal);
@@ -34,7 +41,9 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& progra
     return app.exit(error);
   }
   try {
-    return program();
+    const int status = program();
+    say_what_was_refused();
+    return status;
   } catch (const std::bad_alloc&) {
     std::cerr << "error: There is not enough memory for this; use a smaller batch, or a machine with more.\n";
   } catch (const std::exception& error) {
@@ -112,7 +121,8 @@ const ImageDecoder* decoder_of(const std::string& decode) {
   if (decode == "cpu") return nullptr;
   if (decode != "gpu") throw ArgumentError("There is no decoder '" + decode + "': it is cpu or gpu.");
   try {
-    return &gpu_decoder();
+    decoder = &gpu_decoder();
+    return decoder;
   } catch (const BackendError& error) {
     throw BackendError(std::string("Images cannot be decoded on a GPU: ") + error.what());
   }

@@ -56,13 +56,13 @@ int train(Start start) {
 
   // While the network is being built: what was read, and whether all that is evaluated later can be.
   AlgorithmFile algorithms(settings.algorithms);
-  auto reading = std::async(std::launch::async, [&] { return read_inputs(settings, images); });
-  if (on_trial() || !settings.algorithms.empty()) reading.wait();  // what is timed is timed alone
+  const std::shared_future<InputHashes> reading = std::async(std::launch::async, [&] { return read_inputs(settings, images); });
+  if (on_trial() || !settings.algorithms.empty()) reading.get();  // what is timed is timed alone
   const auto net = make_classifier(variant, start_parameters(settings, *images.train), static_cast<int>(settings.batch), settings.seed);
   algorithms.keep();
   net->set_learning_rate(settings.learning_rate);
   if (settings.backbone_rate != 1) net->set_group_rate("backbone", settings.backbone_rate);
-  const InputHashes hashes = reading.get();
+  const InputHashes& hashes = reading.get();
   const std::string doubles = doubles_warning(hashes, *images.train, *images.validation, images.test.get());
   if (!doubles.empty()) std::cerr << doubles << '\n';
 

@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <exception>
 #include <span>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -69,13 +70,36 @@ int check(const char* name, const Run& truth, double gradients_bound, double bou
   return right ? 0 : 1;
 }
 
+/// Threads that begin on one network at once predict what one does alone.
+int check_threads() {
+  const auto predictions = [](std::size_t threads) {
+    const Model<Net, Cuda<Half>> model(static_cast<int>(capacity), seed);
+    const std::vector<float> x(capacity * Traits<Net>::features.size(), 0.5F);
+    std::vector<std::vector<float>> of_threads(threads, std::vector<float>(capacity * Traits<Net>::output.size()));
+    {
+      std::vector<std::jthread> running;
+      for (auto& probabilities : of_threads) {
+        running.emplace_back([&] {
+          for (int time = 0; time < 3; ++time) model.predict_features(x, probabilities);
+        });
+      }
+    }
+    return of_threads;
+  };
+  const auto alone = predictions(1).front();
+  const bool right = std::ranges::all_of(predictions(4), [&](const auto& there) { return there == alone; });
+  std::printf("four threads predict what one does%s\n", right ? "" : " WRONG");
+  return right ? 0 : 1;
+}
+
 }  // namespace
 
 int main() try {
   if (!cuda::test::has_gpu()) return cuda::test::skipped;
   const Run truth = run<Reference<float>>();
   const int wrong = check<Float>("f32", truth, 5e-3, 1e-3) + check<Tf32>("tf32", truth, 1e-1, 2e-2) +
-                    check<Half>("f16", truth, 1e-1, 2e-2) + check<Bf16>("bf16", truth, 3e-1, 1e-1) + cuda::test::unrecorded();
+                    check<Half>("f16", truth, 1e-1, 2e-2) + check<Bf16>("bf16", truth, 3e-1, 1e-1) + check_threads() +
+                    cuda::test::unrecorded();
   return wrong == 0 ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "gpu_layers: %s\n", error.what());

@@ -25,6 +25,8 @@ class ImageDecoder {
                       std::uint8_t* rgb) const = 0;
   /// By which records and caches tell its pixels from others'.
   [[nodiscard]] virtual const std::string& name() const = 0;
+  /// How many files that it takes it has refused so far, which were decoded by decode_resized() after all.
+  [[nodiscard]] virtual int refused() const { return 0; }
 };
 
 /// A JPEG or PNG file, decoded and resized by nearest, by decode_resized() where there is no decoder; writes height * width * 3

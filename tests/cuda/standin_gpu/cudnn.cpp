@@ -8,10 +8,15 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 struct cudnnContext {
@@ -95,6 +100,16 @@ cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t descriptor)
 }
 
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t given) {
+  // cuDNN's plans are not safe to run from several threads at once.
+  static std::atomic<int> within = 0;
+  if (within.fetch_add(1) != 0) {
+    std::fputs("cuDNN was given plans by several threads at once.\n", stderr);
+    std::abort();
+  }
+  std::this_thread::sleep_for(std::chrono::microseconds(100));  // for another to come
+  struct Leave {
+    ~Leave() { --within; }
+  } leave;
   Gpu& gpu = Gpu::here();
   const std::lock_guard lock(gpu.mutex);
   const auto pack = packs.find(given);

@@ -258,12 +258,14 @@ class CudaDevice {
     if (cudnn_version() < 90800) {
       throw BackendError("cuDNN 9.8 or later is needed; " + std::to_string(cudnn_version()) + " was found.");
     }
-    if (const cudaError_t status = find_kernels(); status != cudaSuccess) {
+    const cudaError_t status = find_kernels();
+    if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidDeviceFunction || status == cudaErrorUnsupportedPtxVersion) {
       cudaGetLastError();
       throw BackendError("This program has no code for the GPU '" + name_ + "' of compute capability " + std::to_string(properties.major) +
                          "." + std::to_string(properties.minor) + ": compile it with that in CMAKE_CUDA_ARCHITECTURES (" +
                          cudaGetErrorString(status) + ").");
     }
+    cuda::check(status, "looking for its kernels");
     builder_.emplace(*this).handle();
   }
 

@@ -47,8 +47,7 @@ class DecoderOn final : public ImageDecoder {
     decode_resized(bytes, name, size.height, size.width, rgb);
   }
   [[nodiscard]] const std::string& name() const override { return codec_.name(); }
-  /// How many plain files the codec refused, which were decoded on the CPU.
-  [[nodiscard]] int refused() const { return refused_; }
+  [[nodiscard]] int refused() const override { return refused_; }
 
  private:
   static constexpr std::int64_t most_pixels = std::int64_t{1} << 24;  // every thread keeps room for the largest it had

@@ -3,7 +3,7 @@
 #include <cxrnet/backend/cuda/launch.hpp>
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-#error "cxrnet's kernels need compute capability 8.0 or later: set CMAKE_CUDA_ARCHITECTURES to such, 80-real 90-real 100-real 120 say."
+#error "cxrnet's kernels need compute capability 8.0 or later: set CMAKE_CUDA_ARCHITECTURES to such, 80-real 90-real 100-real 120 say (before CUDA 12.8: 80-real 90)."
 #endif
 
 namespace cxrnet::cuda {

@@ -70,8 +70,8 @@ class NvJpeg {
     throw BackendError(std::string("nvJPEG failed ") + doing + " (status " + std::to_string(static_cast<int>(status)) +
                        "): let the CPU decode.");
   }
-  /// False where it may be the file that it does not take: damaged and even ordinary ones have been seen to end in each of these.
-  /// A GPU that is lost is found by whoever waits for it.
+  /// False where it may be the file that it does not take: others report the last three for files too, INVALID_PARAMETER and
+  /// EXECUTION_FAILED for ones of ImageNet (DALI's issues 3159, 3160 and 6026). A GPU that is lost is found by whoever waits for it.
   static bool understood(nvjpegStatus_t status, const char* doing) {
     for (const nvjpegStatus_t of_file :
          {NVJPEG_STATUS_BAD_JPEG, NVJPEG_STATUS_JPEG_NOT_SUPPORTED, NVJPEG_STATUS_INCOMPLETE_BITSTREAM,
